@@ -1,0 +1,5 @@
+"""`python -m spred_bench` is `spred-bench`."""
+
+from spred_bench.cli import main
+
+main()

@@ -1,0 +1,83 @@
+"""The command line: `spred-bench task=... key=value`, and the verbs.
+
+Exit codes: 0 done, 1 a cell failed, 2 the command, configuration or data is wrong, 130 / 143 interrupted.
+"""
+
+import os
+import re
+import shlex
+import sys
+
+from spred_bench.errors import UserError
+
+# What hydra answers itself, without running anything.
+_HYDRA_ONLY = ("--help", "-h", "--hydra-help", "--cfg", "-c", "--info", "-i", "--shell-completion", "-sc")
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Entry point of the console script; leaves through SystemExit with the exit code."""
+    argv = sys.argv[1:] if argv is None else list(argv)
+    try:
+        sys.exit(_dispatch(argv))
+    except UserError as error:
+        print(f"spred-bench: error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except BrokenPipeError:
+        # The reader of a pipe (head, less) has left. Python would complain again while flushing at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
+
+
+def _dispatch(argv: list[str]) -> int:
+    if argv[:1] == ["--version"]:
+        argv = ["version"]
+    if argv and re.fullmatch(r"[a-z]+", argv[0]):
+        from spred_bench import verbs
+
+        return verbs.run(argv[0], argv[1:])
+    if not any(word.split("=")[0] in _HYDRA_ONLY for word in argv):
+        from spred_bench import composition
+
+        composition.check(argv)
+    return _run_hydra(argv)
+
+
+def _run_hydra(argv: list[str]) -> int:
+    """Hand over to hydra, which calls `job` once per run; the worst exit code of the jobs."""
+    import hydra
+
+    from spred_bench import composition
+    from spred_bench.listing import config_dir
+
+    codes: list[int] = []
+
+    def job(cfg) -> None:
+        # A job never raises for a failure of its own, so that the others of a sweep go on.
+        if max(codes, default=0) >= 128:
+            return  # the sweep was interrupted
+        try:
+            codes.append(_run(cfg, "spred-bench " + shlex.join(argv)))
+        except UserError as error:
+            print(f"spred-bench: error: {error}", file=sys.stderr)
+            codes.append(2)
+
+    composition.register_resolvers()
+    sys.argv = [sys.argv[0], *argv]
+    hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="config")(job)()
+    if len(codes) > 1:
+        print(f"{len(codes)} runs: {codes.count(0)} done, {len(codes) - codes.count(0)} with failures")
+    return max(codes, default=0)
+
+
+def _run(cfg, command: str) -> int:
+    from spred_bench import composition, runner, signals, summary
+
+    plan = composition.to_plan(cfg)
+    try:
+        with signals.interruptible():
+            outcome = runner.run(plan, command)
+    except signals.Interrupted as interruption:
+        print(f"spred-bench: {interruption}; the same command continues", file=sys.stderr)
+        return interruption.code
+    summary.show(plan, outcome)
+    return 1 if outcome.failed else 0

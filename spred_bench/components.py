@@ -1,0 +1,118 @@
+"""Components: how a yaml entry becomes an object, with every mistake named.
+
+A component is a class decorated with `@component`; its signature declares its parameters, their types and ranges,
+and nothing else does. Its yaml is `_target_` plus exactly these parameters. Where a parameter takes one value, a list
+of values makes a grid: one component per combination.
+"""
+
+import difflib
+import functools
+import importlib
+import itertools
+import types
+import typing
+from collections.abc import Iterable, Mapping
+
+import pydantic
+from pydantic import ConfigDict
+
+from spred_bench.errors import UserError
+
+PACKAGE = "spred_bench"
+
+component = functools.partial(
+    pydantic.dataclasses.dataclass,
+    kw_only=True,
+    config=ConfigDict(extra="forbid", allow_inf_nan=False, arbitrary_types_allowed=True),
+)
+
+
+def suggest(word: str, known: Iterable[str]) -> str:
+    """'; did you mean "kappa"?' or the list of what there is."""
+    known = sorted(known)
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    return f"did you mean '{close[0]}'?" if close else f"known: {', '.join(known)}"
+
+
+def load_target(target: str, where: str):
+    """The class a `_target_` names. Only this package's own: a configuration file is not a way to run code."""
+    module, _, name = str(target).rpartition(".")
+    if not (module == PACKAGE or module.startswith(PACKAGE + ".")):
+        raise UserError(f"{where}._target_={target}: only classes of {PACKAGE} can be named in a configuration")
+    try:
+        return getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise UserError(f"{where}._target_={target}: {error}") from error
+
+
+def parameters(cls) -> dict[str, typing.Any]:
+    """Names of the constructor's parameters and their annotations."""
+    hints = typing.get_type_hints(cls)
+    return {field.name: hints[field.name] for field in cls.__dataclass_fields__.values() if field.init}
+
+
+def _takes_list(annotation) -> bool:
+    origin = typing.get_origin(annotation)
+    if origin in (typing.Union, types.UnionType, typing.Annotated):
+        return any(_takes_list(part) for part in typing.get_args(annotation))
+    return (origin or annotation) in (list, tuple, dict, set)
+
+
+def build(where: str, spec: Mapping, shared: Mapping | None = None):
+    """One object from its yaml entry `spec`; `where` is its key, for the messages.
+
+    `shared` values (device, seed, ...) are passed to the parameters of that name. Raises UserError.
+    """
+    if not isinstance(spec, Mapping) or "_target_" not in spec:
+        raise UserError(f"{where}={spec}: expected a component, that is a mapping with _target_")
+    cls = load_target(spec["_target_"], where)
+    known = parameters(cls)
+    given = {key: value for key, value in spec.items() if key != "_target_"}
+    for key in given:
+        if key not in known:
+            raise UserError(f"unknown key {where}.{key}; {suggest(key, known)}")
+    inherited = {key: value for key, value in (shared or {}).items() if key in known and key not in given}
+    try:
+        return cls(**given, **inherited)
+    except pydantic.ValidationError as error:
+        raise UserError(describe(error, where, {**given, **inherited}, inherited)) from None
+
+
+def describe(error: pydantic.ValidationError, where: str, given: Mapping, top_level: Iterable[str] = ()) -> str:
+    """The first complaint of pydantic in one line: key, value, what would be right."""
+    first = error.errors()[0]
+    path = [str(part) for part in first["loc"]]
+    name = path[0] if path else ""
+    key = name if name in top_level or not where else ".".join(filter(None, [where, name]))
+    message = first["msg"].removeprefix("Value error, ")
+    if first["type"] in ("missing", "missing_keyword_only_argument", "missing_argument"):
+        return f"{key} is not set; {message[0].lower()}{message[1:]}"
+    shown = f"={given[name]}" if name in given else ""
+    return f"{key}{shown}: {message[0].lower()}{message[1:]}"
+
+
+def expand(where: str, spec: Mapping) -> list[tuple[dict, dict]]:
+    """[(scalar spec, the grid values that single it out)], the product over lists given where one value is taken."""
+    if not isinstance(spec, Mapping) or "_target_" not in spec:
+        raise UserError(f"{where}={spec}: expected a component, that is a mapping with _target_")
+    known = parameters(load_target(spec["_target_"], where))
+    grid = {
+        key: value
+        for key, value in spec.items()
+        if isinstance(value, list) and key in known and not _takes_list(known[key])
+    }
+    for key, values in grid.items():
+        if not values:
+            raise UserError(f"{where}.{key}=[]: the list of values to run is empty")
+    points = [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
+    return [({**spec, **point}, point) for point in points]
+
+
+def build_group(group: str, specs: Mapping | None, shared: Mapping | None = None) -> dict[str, object]:
+    """All components chosen of a group: {label: object}, label = name, or name[key=value,...] for a grid point."""
+    built = {}
+    for name, spec in (specs or {}).items():
+        for scalar_spec, point in expand(f"{group}.{name}", spec):
+            label = ",".join(f"{key}={value}" for key, value in point.items())
+            built[f"{name}[{label}]" if label else name] = build(f"{group}.{name}", scalar_spec, shared)
+    return built

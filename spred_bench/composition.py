@@ -1,0 +1,101 @@
+"""Where configurations come from: the yaml tree, hydra's composition, and a check of a whole command before it runs."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from hydra import compose, initialize_config_dir
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+from hydra.types import RunMode
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from spred_bench import components, plan, records
+from spred_bench.errors import UserError
+from spred_bench.listing import config_dir
+
+
+def register_resolvers() -> None:
+    """`${by_scale:smoke,cpu,paper}` takes the value that belongs to the top-level key `scale`."""
+
+    def by_scale(smoke, cpu, paper, *, _root_):
+        return {"smoke": smoke, "paper": paper}.get(_root_.get("scale"), cpu)
+
+    OmegaConf.register_new_resolver("by_scale", by_scale, replace=True)
+
+
+def to_plan(cfg) -> plan.Plan:
+    """A composed configuration, checked and built. Raises UserError."""
+    assembled = plan.assemble(OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True))
+    records.check_writable(assembled.settings.results_dir)
+    return assembled
+
+
+def check(argv: list[str]) -> None:
+    """Compose and build what the command asks for, so that a mistake ends here and nothing is written.
+
+    Of a sweep, every value of every axis is built once, with the other axes at their first value. Raises UserError.
+    """
+    register_resolvers()
+    try:
+        fixed, axes = _split(argv)
+        with initialize_config_dir(version_base="1.3", config_dir=str(config_dir())):
+            full = compose("config", fixed, return_hydra_config=True)
+            given = {word.split("=")[0] for word in [*fixed, *axes]}
+            defaults = [f"{key}={value}" for key, value in (full.hydra.sweeper.params or {}).items()]
+            axes |= _split([word for word in defaults if word.split("=")[0] not in given])[1]
+            sweeping = full.hydra.mode == RunMode.MULTIRUN or {"-m", "--multirun"} & set(argv)
+            if axes and not sweeping:
+                raise UserError(f"{next(iter(axes))}: several values need -m (a sweep) or [brackets] (a list)")
+            for point in _points(list(axes.values())):
+                to_plan(compose("config", [*fixed, *point])).task.cells()
+    except (HydraException, OmegaConfBaseException) as error:
+        raise UserError(one_line(error)) from None
+
+
+def _split(argv: list[str]) -> tuple[list[str], dict[str, list[str]]]:
+    """The overrides of a command: (those with one value, {override with several: one override per value})."""
+    words, extra_dirs = [], []
+    arguments = iter(argv)
+    for word in arguments:
+        if word in ("--config-dir", "-cd"):
+            extra_dirs.append(next(arguments, ""))
+        elif not word.startswith("-"):
+            words.append(word)
+    fixed, axes = [], {}
+    for override in OverridesParser.create().parse_overrides(words):
+        if override.is_sweep_override():
+            name = override.get_key_element()
+            axes[override.input_line] = [f"{name}={value}" for value in override.sweep_string_iterator()]
+        else:
+            fixed.append(override.input_line)
+    if extra_dirs:
+        fixed.append(f"hydra.searchpath=[{','.join(f'file://{Path(folder).absolute()}' for folder in extra_dirs)}]")
+    return fixed, axes
+
+
+def _points(axes: list[list[str]]) -> Iterator[list[str]]:
+    """Each value of each axis at least once: a sum of the axes, where a sweep is their product."""
+    first = [axis[0] for axis in axes]
+    yield first
+    for i, axis in enumerate(axes):
+        for value in axis[1:]:
+            yield [*first[:i], value, *first[i + 1 :]]
+
+
+def one_line(error: Exception) -> str:
+    """Hydra's and OmegaConf's messages, cut to the line that says what is wrong, with the nearest valid name."""
+    text = str(error).strip()
+    if key := re.search(r"Could not override '([^']+)'", text):
+        name = key.group(1)
+        if "." in name:
+            return f"unknown key {name}; --cfg job shows the keys of this configuration"
+        return f"unknown key {name}; {components.suggest(name, plan.known_keys())}"
+    if missing := re.search(r"Missing mandatory value: (\S+)", text):
+        return f"{missing.group(1)} is not set; this configuration needs it"
+    if group := re.search(r"Could not find '([^']+)/([^'/]+)'", text):
+        folder, name = group.groups()
+        choices = [path.stem for path in (config_dir() / folder).glob("*.yaml")]
+        return f"unknown {folder} '{name}'; {components.suggest(name, choices)}"
+    return text.splitlines()[0]

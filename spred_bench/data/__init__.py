@@ -1,0 +1,1 @@
+"""Data sources, one file each. A regression source has `load(seed) -> Regression`."""

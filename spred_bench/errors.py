@@ -1,0 +1,9 @@
+"""The two exceptions that carry a message for the user rather than a bug report."""
+
+
+class UserError(Exception):
+    """A mistake in the command, the configuration or the data: one line, exit code 2, nothing written."""
+
+
+class Skip(Exception):
+    """A cell that cannot be computed here (peer not installed, problem not supported); the text says why."""

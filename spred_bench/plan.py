@@ -1,0 +1,87 @@
+"""From a resolved configuration to a checked task, ready to run: nothing is written before this has passed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import pydantic
+
+from spred_bench import components, records
+from spred_bench.errors import UserError
+
+# Component groups: a task that takes one has a parameter of its name.
+GROUPS = ("data", "solver", "method", "model")
+# These say where a run lives and how, not what it computes.
+_NOT_IDENTITY = ("results_dir", "data_dir", "force")
+
+
+@components.component
+class Settings:
+    """The top-level keys that every task understands."""
+
+    scale: Literal["smoke", "cpu", "paper"] = "cpu"
+    device: str = "auto"
+    seed: pydantic.NonNegativeInt = 0
+    kappa: Annotated[float, pydantic.Field(ge=0)] | None = None
+    results_dir: Path = Path("results")
+    data_dir: Path = Path("data")
+    force: bool = False
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A checked run: the task's name, the task, the settings, and the configuration that identifies it."""
+
+    name: str
+    task: Any
+    settings: Settings
+    config: Mapping
+
+    @property
+    def run_id(self) -> str:
+        """Short hash of what the run computes (not of where it writes)."""
+        return records.run_id({key: value for key, value in self.config.items() if key not in _NOT_IDENTITY})
+
+
+def known_keys() -> list[str]:
+    """Keys that may stand at the top of a configuration."""
+    return ["task", *GROUPS, *components.parameters(Settings)]
+
+
+def assemble(config: Mapping) -> Plan:
+    """Check `config` (plain containers, interpolations resolved) and build its task. Raises UserError."""
+    for key in config:
+        if key not in known_keys():
+            raise UserError(f"unknown key {key}; {components.suggest(key, known_keys())}")
+    given = {key: config[key] for key in components.parameters(Settings) if key in config}
+    try:
+        settings = Settings(**given)
+    except pydantic.ValidationError as error:
+        raise UserError(components.describe(error, "", given)) from None
+    device = _resolve_device(settings.device)
+    shared = {"scale": settings.scale, "seed": settings.seed, "device": device, "data_dir": settings.data_dir}
+    task_spec = config.get("task")
+    if not isinstance(task_spec, Mapping) or "_target_" not in task_spec:
+        raise UserError(f"task={task_spec}: expected the name of a task; see spred-bench list")
+    name = str(task_spec["_target_"]).split(".")[-2]
+    accepted = components.parameters(components.load_target(task_spec["_target_"], "task"))
+    groups = {}
+    for group in GROUPS:
+        if group in accepted:
+            groups[group] = components.build_group(group, config.get(group), shared)
+        elif group in config:
+            raise UserError(f"task={name} takes no {group}")
+    if settings.kappa is not None and "kappa" not in accepted:
+        raise UserError(f"task={name} takes no kappa")
+    task = components.build("task", task_spec, {**shared, **groups, "kappa": settings.kappa})
+    return Plan(name, task, settings, {**config, "device": device})
+
+
+def _resolve_device(name: str) -> str:
+    from spred_bench.device import resolve_device
+
+    try:
+        return str(resolve_device(name))
+    except ValueError as error:
+        raise UserError(str(error)) from None

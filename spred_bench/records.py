@@ -1,0 +1,192 @@
+"""Run directories: cells, rows, manifest, and how they survive a kill.
+
+    <results>/<task>/<run_id>/
+        cells.jsonl    the journal: one line per finished cell, with all its rows; the only file that grows
+        records.csv    the journal as a tidy table, one measurement a row; rewritten whole
+        run.json       manifest: command, configuration, versions, hardware, status
+        config.yaml    the resolved configuration
+
+A cell (one solver on one problem, one method at one kappa and seed) is the unit of resuming, failing and timing. Its
+rows appear together or not at all, because they are one line of the journal, written by one call and checked by its
+length and a checksum when read: a line cut by a kill is ignored and its cell runs again.
+"""
+
+import csv
+import fcntl
+import hashlib
+import io
+import json
+import os
+import tempfile
+import zlib
+from collections.abc import Iterable, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from spred_bench.errors import UserError
+
+SCHEMA_VERSION = 1
+FIRST_COLUMNS = ("run_id", "task", "dataset", "method", "seed")
+LAST_COLUMNS = ("step", "time_s", "split", "metric", "value", "status", "note")
+STATUSES = ("done", "max_steps", "diverged", "timeout", "skipped", "failed")
+# A cell with one of these is not run again; the others may succeed next time.
+FINAL = ("done", "max_steps", "diverged", "timeout")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Identity of one unit of work; `keys` holds what tells it from its neighbours, by column name."""
+
+    dataset: str = ""
+    method: str = ""
+    seed: int | None = None
+    keys: Mapping = field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        """A readable, unique key: 'gaussian/cd/seed=0/lambda_ratio=0.1'."""
+        parts = [self.dataset, self.method, "" if self.seed is None else f"seed={self.seed}"]
+        return "/".join(filter(None, [*parts, *(f"{key}={value}" for key, value in self.keys.items())]))
+
+    def columns(self) -> dict:
+        """The values every row of the cell carries."""
+        return {"dataset": self.dataset, "method": self.method, "seed": self.seed, **self.keys}
+
+
+def run_id(config: Mapping) -> str:
+    """Ten hexadecimal digits of the resolved configuration: equal configurations share a directory."""
+    return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:10]
+
+
+def write_atomic(path: Path, text: str) -> None:
+    """Write beside and rename: a reader sees the old file or the new one, never a part."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        # mkstemp makes files private; results are for sharing, within the user's umask.
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(temporary, 0o666 & ~umask)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+class RunDirectory:
+    """One run's files. Use `open_run` to get one that nobody else is writing."""
+
+    def __init__(self, path: Path, task: str):
+        self.path, self.task, self.run_id = path, task, path.name
+        self.journal = path / "cells.jsonl"
+        self.manifest_path = path / "run.json"
+
+    def manifest(self) -> dict:
+        """What run.json holds; empty where there is none yet."""
+        return read_manifest(self.path)
+
+    def write_manifest(self, manifest: Mapping) -> None:
+        """Replace run.json."""
+        write_atomic(self.manifest_path, json.dumps(manifest, indent=2) + "\n")
+
+    def append(self, entry: Mapping) -> None:
+        """Add one finished cell to the journal, on disk when this returns."""
+        body = json.dumps(entry)
+        line = f"{zlib.crc32(body.encode()):08x} {body}\n".encode()
+        with open(self.journal, "ab") as file:
+            if file.tell() and not _ends_with_newline(self.journal):
+                file.write(b"\n")  # the last writer was killed inside its line
+            file.write(line)
+            file.flush()
+            os.fsync(file.fileno())
+
+    def cells(self) -> dict[str, dict]:
+        """The journal: {cell id: its last whole entry}, in the order the cells were first finished."""
+        return read_journal(self.journal)
+
+    def clear(self) -> None:
+        """Forget every finished cell (`force=true`)."""
+        for stale in (self.journal, self.path / "records.csv"):
+            stale.unlink(missing_ok=True)
+
+    def write_records(self, key_columns: Iterable[str]) -> Path:
+        """records.csv from the journal."""
+        target = self.path / "records.csv"
+        columns = [*FIRST_COLUMNS, *key_columns, *LAST_COLUMNS]
+        buffer = io.StringIO()
+        writer = csv.DictWriter(buffer, columns, lineterminator="\n")
+        writer.writeheader()
+        for entry in self.cells().values():
+            for row in entry["rows"]:
+                writer.writerow({"run_id": self.run_id, "task": self.task, **row})
+        write_atomic(target, buffer.getvalue())
+        return target
+
+
+def _ends_with_newline(path: Path) -> bool:
+    with open(path, "rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) == b"\n"
+
+
+def read_journal(path: Path) -> dict[str, dict]:
+    """Whole entries of a journal, the last one of each cell; broken lines are passed over."""
+    entries: dict[str, dict] = {}
+    if not path.exists():
+        return entries
+    for line in path.read_bytes().split(b"\n"):
+        checksum, _, body = line.partition(b" ")
+        if checksum == b"%08x" % zlib.crc32(body) and body:
+            entry = json.loads(body)
+            entries[entry["cell"]] = entry
+    return entries
+
+
+def read_manifest(run: Path) -> dict:
+    """run.json of a run directory, {} where there is none; UserError where it is unreadable."""
+    path = run / "run.json"
+    if not path.exists():
+        return {}
+    try:
+        return json.loads(path.read_text())
+    except ValueError as error:
+        raise UserError(f"{path} is not readable ({error}); remove the run directory and run again") from None
+
+
+@contextmanager
+def open_run(results: Path, task: str, identity: str):
+    """The run directory `results/task/identity`, locked: a second process of the same configuration is refused.
+
+    Yields a RunDirectory. Raises UserError where the directory cannot be written or another process has it.
+    """
+    path = results / task / identity
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        lock = open(path / ".lock", "w")  # noqa: SIM115 - held, and so open, as long as the run
+    except OSError as error:
+        raise UserError(f"results_dir={results}: cannot write there ({error.strerror}: {error.filename})") from None
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise UserError(f"{path}: another process is working on this run; wait for it to finish") from None
+        yield RunDirectory(path, task)
+
+
+def check_writable(results: Path) -> None:
+    """UserError unless `results` (or, where it does not exist, the folder it would be made in) can be written."""
+    existing = results
+    while not existing.exists():
+        existing = existing.parent
+    if not existing.is_dir():
+        raise UserError(f"results_dir={results}: {existing} is a file, not a folder")
+    # Only creating a file tells: permission bits do not bind root, and a file system may be read-only.
+    try:
+        with tempfile.TemporaryFile(dir=existing):
+            pass
+    except OSError as error:
+        raise UserError(f"results_dir={results}: cannot write in {existing} ({error.strerror})") from None

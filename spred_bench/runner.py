@@ -1,0 +1,149 @@
+"""Run a plan: every cell once, each finished one on disk before the next begins."""
+
+import sys
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from spred_bench import __version__, records, signals, timing
+from spred_bench.errors import Skip, UserError
+from spred_bench.plan import Plan
+from spred_bench.records import Cell, RunDirectory
+
+
+@dataclass
+class Outcome:
+    """What a run came to: cells by fate, and where the files are."""
+
+    path: Path
+    done: int = 0
+    failed: int = 0
+    skipped: int = 0
+    reused: int = 0
+
+    def __str__(self) -> str:
+        earlier = f" ({self.reused} from an earlier run)" if self.reused else ""
+        return f"{self.done + self.reused} done{earlier}, {self.failed} failed, {self.skipped} skipped"
+
+
+def run_cell(task, cell: Cell) -> dict:
+    """One cell to its journal entry. Exceptions of the task become an entry too, with the traceback."""
+    start = time.perf_counter()
+    note, trace = "", None
+    try:
+        rows = [dict(row) for row in task.run(cell)]
+        status = max((row.get("status", "done") for row in rows), key=records.STATUSES.index, default="done")
+    except Skip as reason:
+        rows, status, note = [], "skipped", str(reason)
+    except UserError as error:
+        rows, status, note = [], "failed", str(error)
+    except Exception as error:
+        rows, status, note = [], "failed", f"{type(error).__name__}: {error}".splitlines()[0]
+        trace = traceback.format_exc()
+    if not rows:
+        rows = [{"metric": "", "value": None, "status": status, "note": note}]
+    rows = [{**cell.columns(), "status": "done", **row} for row in rows]
+    entry = {
+        "cell": cell.id,
+        "status": status,
+        "seconds": round(time.perf_counter() - start, 6),
+        "rows": rows,
+    }
+    return {**entry, "note": note, **({"traceback": trace} if trace else {})}
+
+
+def run(plan: Plan, command: str, report: Callable[[str], None] = print) -> Outcome:
+    """Run the cells of `plan` that its directory does not have yet; write records.csv and the manifest.
+
+    Raises UserError where the directory cannot be used. An interruption (signals.Interrupted)
+    passes through, with the manifest saying so; finished cells are kept.
+    """
+    cells = plan.task.cells()
+    _require_distinct(cells)
+    with records.open_run(plan.settings.results_dir, plan.name, plan.run_id) as directory:
+        if plan.settings.force:
+            directory.clear()
+        finished = {key: entry for key, entry in directory.cells().items() if entry["status"] in records.FINAL}
+        outcome = Outcome(directory.path)
+        todo = [cell for cell in cells if cell.id not in finished]
+        outcome.reused = len(cells) - len(todo)
+        if not todo and directory.manifest().get("status") == "done":
+            _warn_if_other_code(directory.manifest(), report)
+            return outcome
+        manifest = _begin(plan, directory, command)
+        try:
+            _run_cells(plan, directory, todo, outcome, report)
+        except BaseException as interruption:
+            _end(plan, directory, manifest, "interrupted", outcome, traceback=repr(interruption))
+            raise
+        _end(plan, directory, manifest, "failed" if outcome.failed else "done", outcome)
+    return outcome
+
+
+def _require_distinct(cells: list[Cell]) -> None:
+    seen = set()
+    for cell in cells:
+        if cell.id in seen:
+            raise UserError(f"the configuration asks twice for the same cell: {cell.id}")
+        seen.add(cell.id)
+
+
+def _run_cells(plan, directory, todo, outcome, report) -> None:
+    from tqdm import tqdm
+
+    terminal = sys.stderr.isatty()
+    with tqdm(todo, disable=not terminal, unit="cell", leave=False) as bar:
+        for number, cell in enumerate(bar, 1):
+            signals.check()
+            bar.set_description(cell.id[-60:])
+            entry = run_cell(plan.task, cell)
+            directory.append(entry)
+            bucket = entry["status"] if entry["status"] in ("failed", "skipped") else "done"
+            setattr(outcome, bucket, getattr(outcome, bucket) + 1)
+            if entry["note"] or not terminal:
+                reason = f": {entry['note']}" if entry["note"] else ""
+                line = f"[{number}/{len(todo)}] {cell.id} {entry['status']} {entry['seconds']:.2f} s{reason}"
+                tqdm.write(line) if terminal else report(line)
+
+
+def _begin(plan: Plan, directory: RunDirectory, command: str) -> dict:
+    import yaml
+
+    manifest = {
+        "schema_version": records.SCHEMA_VERSION,
+        "task": plan.name,
+        "run_id": plan.run_id,
+        "status": "running",
+        "command": command,
+        "config": dict(plan.config),
+        "spred_bench": __version__,
+        "git": timing.git_state(Path(__file__).parent),
+        "environment": timing.environment(),
+        "data": plan.task.provenance() if hasattr(plan.task, "provenance") else {},
+        "start": _now(),
+    }
+    records.write_atomic(directory.path / "config.yaml", yaml.safe_dump(dict(plan.config), sort_keys=False))
+    directory.write_manifest(manifest)
+    return manifest
+
+
+def _end(plan, directory, manifest: Mapping, status: str, outcome: Outcome, **extra) -> None:
+    directory.write_records(plan.task.key_columns)
+    entries = directory.cells().values()
+    traces = {entry["cell"]: entry["traceback"] for entry in entries if "traceback" in entry}
+    counts = {"done": outcome.done + outcome.reused, "failed": outcome.failed, "skipped": outcome.skipped}
+    finished = {"status": status, "end": _now(), "cells": counts, "tracebacks": traces, **extra}
+    directory.write_manifest({**manifest, **finished})
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _warn_if_other_code(manifest: Mapping, report) -> None:
+    now = timing.git_state(Path(__file__).parent)
+    if manifest.get("spred_bench") != __version__ or (now and manifest.get("git") not in (None, now)):
+        report("note: these rows were made by another version of the code; force=true makes them again")

@@ -1,0 +1,36 @@
+"""Least-angle regression, scikit-learn's `lars_path` (Efron et al. 2004): the exact path down to alpha.
+
+A black box with one answer: the path either reaches alpha or it does not.
+"""
+
+import numpy as np
+from pydantic import PositiveInt
+
+from spred_bench.components import component
+from spred_bench.lasso import as_columns
+
+
+@component
+class Solver:
+    """LARS with the lasso modification, one path per target."""
+
+    max_iter: PositiveInt = 100_000
+
+    def solve(self, problem, monitor):
+        """Coefficients of `problem`, shape (p,) or (p, m)."""
+        from sklearn.linear_model import lars_path
+
+        columns = []
+        for y in as_columns(np.asarray(problem.Y, dtype=np.float64)).T:
+            _, _, w = lars_path(
+                problem.X,
+                y,
+                alpha_min=problem.alpha,
+                method="lasso",
+                max_iter=self.max_iter,
+                return_path=False,
+            )
+            columns.append(w)
+        w = np.stack(columns, axis=1).reshape(problem.shape)
+        monitor(0, lambda: w)
+        return w

@@ -1,0 +1,25 @@
+"""What a run ends with on the terminal: a table, the figures, and where everything is."""
+
+import pandas as pd
+
+from spred_bench import plots
+
+
+def show(plan, outcome) -> None:
+    """Print the task's table, draw its figures in the run directory, and name the files."""
+    records_path = outcome.path / "records.csv"
+    records = pd.read_csv(records_path, low_memory=False)
+    table = plan.task.summary(records)
+    print()
+    if table is not None and len(table):
+        with pd.option_context("display.max_rows", 200, "display.max_columns", 30, "display.width", 200):
+            print(table.to_string(index=False, na_rep="", float_format=lambda value: f"{value:.4g}"))
+        print()
+    figures = plots.draw_file(records_path)
+    print(f"{plan.name}: {outcome}")
+    print(f"rows     {records_path}")
+    for path in figures:
+        if path.suffix == ".png":
+            print(f"figure   {path}")
+    if outcome.failed:
+        print(f"failures {outcome.path / 'run.json'} (tracebacks)")

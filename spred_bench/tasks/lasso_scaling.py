@@ -1,0 +1,143 @@
+"""Lasso at scale (paper, Fig. 2 right): time to a certified gap, solver against solver, on one problem."""
+
+from typing import Annotated, Any, ClassVar
+
+import pandas as pd
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
+
+from spred_bench import lasso
+from spred_bench.components import component
+from spred_bench.data.gaussian import Source as Gaussian
+from spred_bench.lasso import LassoProblem
+from spred_bench.monitor import ZERO_THRESHOLDS, Monitor
+from spred_bench.records import Cell
+
+# The paper reports spred's time when its zero rate is 75, 90 and 100 % of its converged one.
+_ZERO_RATE_FRACTIONS = (0.75, 0.9, 1.0)
+_WARM_UP_LIMIT_S = 60.0
+
+
+@component
+class Task:
+    """Every solver on every data set, at every strength and seed.
+
+    lambda_ratios: strengths as fractions of lambda_max; `kappa`, where given, replaces them by alpha = 2 kappa.
+    gap_targets: relative duality gaps whose time is reported; the smallest one stops a solver.
+    time_limit_s: per cell, on the solver's own clock.
+    """
+
+    data: dict[str, Any]
+    solver: dict[str, Any]
+    lambda_ratios: list[Annotated[float, Field(gt=0, le=1)]] = Field(min_length=1)
+    n_seeds: PositiveInt = 1
+    gap_targets: list[PositiveFloat] = Field(min_length=1)
+    time_limit_s: PositiveFloat = 30.0
+    kappa: Annotated[float, Field(ge=0)] | None = None
+    seed: NonNegativeInt = 0
+    device: str = "cpu"
+
+    key_columns: ClassVar = (
+        *("data", "solver", "n_samples", "n_features", "n_targets", "truth", "correlation"),
+        *("lambda_ratio", "kappa", "l1_strength", "threshold"),
+    )
+
+    def cells(self) -> list[Cell]:
+        """One per data set, seed, strength and solver; solvers innermost, so that rivals run side by side."""
+        for source in self.data.values():
+            if hasattr(source, "check"):
+                source.check()
+        ratios = [None] if self.kappa is not None else self.lambda_ratios
+        return [
+            Cell(data.partition("[")[0], solver, seed, {"data": data, "lambda_ratio": ratio})
+            for data in self.data
+            for seed in range(self.seed, self.seed + self.n_seeds)
+            for ratio in ratios
+            for solver in self.solver
+        ]
+
+    def run(self, cell: Cell):
+        """Solve the cell's problem and tell its curve, its times to each target, and where it ended."""
+        problem, keys = self._problem(cell)
+        solver = self.solver[cell.method]
+        warm_up_s = self._warm_up(cell.method)
+        monitor = Monitor(problem, min(self.gap_targets), self.time_limit_s, self.device)
+        solver.solve(problem, monitor)
+        return _rows(monitor, keys, self.gap_targets, warm_up_s)
+
+    def _problem(self, cell: Cell) -> tuple[LassoProblem, dict]:
+        data = self._load(cell.keys["data"], cell.seed)
+        ratio = cell.keys["lambda_ratio"]
+        largest = lasso.lambda_max(data.X, data.Y)
+        problem = LassoProblem(data.X, data.Y, 2 * self.kappa if ratio is None else ratio * largest)
+        keys = {
+            "solver": cell.method.partition("[")[0],
+            "n_samples": data.X.shape[0],
+            "n_features": data.X.shape[1],
+            "n_targets": problem.n_targets,
+            "lambda_ratio": problem.alpha / largest if largest > 0 else None,
+            "kappa": problem.kappa,
+            "l1_strength": problem.alpha,
+            **data.keys,
+        }
+        return problem, keys
+
+    def _load(self, label: str, seed: int):
+        """The data of a cell, kept for its neighbours: a large design is drawn once, not once per solver."""
+        if getattr(self, "_loaded", (None,))[0] != (label, seed):
+            self._loaded = (None, None)  # let go of the old design before drawing the new one
+            self._loaded = ((label, seed), self.data[label].load(seed))
+        return self._loaded[1]
+
+    def _warm_up(self, label: str) -> float:
+        """Seconds of the solver's first run, on a tiny problem: compilation and thread start are not its speed."""
+        times = self.__dict__.setdefault("_warm_up_s", {})
+        if label not in times:
+            tiny = Gaussian(n_samples=30, n_features=20, truth="dense").load(0)
+            problem = LassoProblem(tiny.X, tiny.Y, 0.1 * lasso.lambda_max(tiny.X, tiny.Y))
+            monitor = Monitor(problem, 1e-3, _WARM_UP_LIMIT_S, self.device)
+            watch = monitor.watch
+            self.solver[label].solve(problem, monitor)
+            times[label] = watch.elapsed_s
+        return times[label]
+
+    def summary(self, records: pd.DataFrame) -> pd.DataFrame:
+        """Median over seeds of the time to each target gap; a blank is a target not reached."""
+        keys = ["data", "n_features", "n_targets", "lambda_ratio", "method"]
+        last = records[records["metric"].isin(["final_relative_gap", "final_zero_rate"])]
+        ends = last.pivot_table(index=keys, columns="metric", values="value", aggfunc="median", sort=False)
+        times = records[records["metric"] == "time_to_gap_s"]
+        reached = times.pivot_table(
+            index=keys, columns="threshold", values="value", aggfunc="median", sort=False, dropna=True
+        )
+        reached = reached[sorted(reached.columns, reverse=True)].add_prefix("s to gap ")
+        table = ends.join(reached).reset_index()
+        skipped = records[records["status"].isin(["skipped", "failed"])]
+        return pd.concat([table, skipped[["data", "method", "lambda_ratio", "note"]]]).rename(
+            columns={"final_relative_gap": "gap", "final_zero_rate": "zero rate"}
+        )
+
+
+def _rows(monitor: Monitor, keys: dict, gap_targets, warm_up_s: float):
+    trace, status = monitor.trace, monitor.status
+
+    def row(metric, value, **more):
+        return {**keys, "metric": metric, "value": value, "status": status, **more}
+
+    for point in trace:
+        at = {"step": point.step, "time_s": point.time_s}
+        yield row("objective", point.objective, **at)
+        yield row("relative_gap", point.relative_gap, **at)
+        for threshold, rate in zip(ZERO_THRESHOLDS, point.zero_rates, strict=True):
+            yield row("zero_rate", rate, threshold=threshold, **at)
+    for target in gap_targets:
+        reached = next((point.time_s for point in trace if point.relative_gap <= target), None)
+        yield row("time_to_gap_s", reached, threshold=target)
+    end = trace[-1]
+    for fraction in _ZERO_RATE_FRACTIONS:
+        goal = fraction * end.zero_rates[-1]
+        reached = next(point.time_s for point in trace if point.zero_rates[-1] >= goal)
+        yield row("time_to_zero_rate_s", reached, threshold=fraction)
+    yield row("final_objective", end.objective, step=end.step, time_s=end.time_s)
+    yield row("final_relative_gap", end.relative_gap, step=end.step, time_s=end.time_s)
+    yield row("final_zero_rate", end.zero_rates[-1], step=end.step, time_s=end.time_s)
+    yield row("warm_up_s", warm_up_s)

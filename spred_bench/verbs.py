@@ -1,0 +1,69 @@
+"""The verbs of the command line, such as `list` and `plot`. Each takes its words and returns an exit code."""
+
+import argparse
+from pathlib import Path
+
+from spred_bench import components, listing
+from spred_bench.errors import UserError
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message):
+        raise UserError(f"{self.prog.split()[-1]}: {message}")
+
+
+def run(verb: str, words: list[str]) -> int:
+    """Run one verb. Raises UserError for an unknown one or wrong arguments."""
+    if verb not in _VERBS:
+        raise UserError(f"unknown verb '{verb}'; {components.suggest(verb, _VERBS)}, or key=value as in task=...")
+    return _VERBS[verb](_Parser(prog=f"spred-bench {verb}", description=_VERBS[verb].__doc__), words)
+
+
+def _list(parser, words) -> int:
+    """List tasks, data sets, solvers, methods, models and experiments."""
+    parser.add_argument("group", nargs="?", help="only this group")
+    print(listing.show_list(parser.parse_args(words).group))
+    return 0
+
+
+def _info(parser, words) -> int:
+    """Show a component: its yaml, parameters and documentation."""
+    parser.add_argument("name", help="as in `list`: cd, or solver/cd")
+    print(listing.show_info(parser.parse_args(words).name))
+    return 0
+
+
+def _version(parser, words) -> int:
+    """Show versions."""
+    parser.parse_args(words)
+    print(listing.version())
+    return 0
+
+
+def _collect(parser, words) -> int:
+    """Merge the runs of a task (or of all) into results/<task>/records.csv and runs.csv."""
+    from spred_bench import collecting
+
+    parser.add_argument("task", nargs="*", help="tasks; all that have runs when none is named")
+    parser.add_argument("--results-dir", type=Path, default=Path("results"))
+    options = parser.parse_args(words)
+    for line in collecting.collect(options.results_dir, options.task):
+        print(line)
+    return 0
+
+
+def _plot(parser, words) -> int:
+    """Draw figures from records.csv files, as PNG and PDF beside them."""
+    from spred_bench import plots
+
+    parser.add_argument("source", nargs="+", type=Path, help="records.csv files or folders that hold them")
+    parser.add_argument("--figure", action="append", help="only this figure (default: all of the task)")
+    parser.add_argument("--output", type=Path, help="folder for the figures (default: beside the records)")
+    options = parser.parse_args(words)
+    for source in options.source:
+        for path in plots.draw_file(source, options.figure, options.output):
+            print(path)
+    return 0
+
+
+_VERBS = {"list": _list, "info": _info, "collect": _collect, "plot": _plot, "version": _version}
