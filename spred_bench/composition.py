@@ -9,7 +9,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from spred_bench import components, plan, records
 from spred_bench.errors import UserError
@@ -92,8 +92,8 @@ def one_line(error: Exception) -> str:
         if "." in name:
             return f"unknown key {name}; --cfg job shows the keys of this configuration"
         return f"unknown key {name}; {components.suggest(name, plan.known_keys())}"
-    if missing := re.search(r"Missing mandatory value: (\S+)", text):
-        return f"{missing.group(1)} is not set; this configuration needs it"
+    if isinstance(error, MissingMandatoryValue):
+        return f"{error.full_key} is not set; this configuration needs it"
     if group := re.search(r"Could not find '([^']+)/([^'/]+)'", text):
         folder, name = group.groups()
         choices = [path.stem for path in (config_dir() / folder).glob("*.yaml")]

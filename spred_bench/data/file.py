@@ -1,4 +1,4 @@
-"""Regression data from a file of the user's: .npz, .mat, or svmlight text (.svm, .svmlight, .libsvm, also .gz, .bz2)."""
+"""Regression data from a file of the user's: .npz, .mat, or svmlight text (.svm, .svmlight, .libsvm; also .gz)."""
 
 from functools import cached_property
 from pathlib import Path
