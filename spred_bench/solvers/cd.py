@@ -1,4 +1,4 @@
-"""Coordinate descent, scikit-learn's `Lasso` and `MultiTask`-free loop over targets (the paper's "Lasso").
+"""Coordinate descent, scikit-learn's `Lasso`, one target after the other (the paper's "Lasso").
 
 Friedman, Hastie & Tibshirani (2010). A black box: fitted from scratch at each tolerance.
 """
