@@ -1,0 +1,207 @@
+"""A stopwatch that can pause for evaluation, and the stamp of the machine a time was measured on.
+
+Importing this module does not load torch; it is consulted only where the process has loaded it already.
+"""
+
+import contextlib
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+
+PACKAGES = (
+    *(
+        "spred-bench",
+        "torch",
+        "torchvision",
+        "numpy",
+        "scipy",
+        "pandas",
+        "scikit-learn",
+        "hydra-core",
+        "omegaconf",
+    ),
+    *("matplotlib", "pydantic", "GEOparse", "celer", "skglm", "python-glmnet", "pyHSICLasso", "lassonet"),
+)
+
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
+
+
+class Stopwatch:
+    """Seconds of work, pauses left out.
+
+    On a CUDA device every start, pause and reading of `elapsed_s` waits for the queued kernels first, so that
+    work is charged to the side of the pause that asked for it. Elsewhere nothing is synchronised and torch is
+    not needed.
+    """
+
+    def __init__(self, device=None, elapsed_s: float = 0.0):
+        """`device`: a torch device or its name; `elapsed_s`: what earlier segments of a resumed run took."""
+        self._device = str(device) if str(device).startswith("cuda") else None
+        self._before_s = float(elapsed_s)
+        self._since: float | None = None
+
+    def start(self) -> "Stopwatch":
+        """Start or resume. RuntimeError if it is running."""
+        if self._since is not None:
+            raise RuntimeError("the stopwatch is running already")
+        self._since = self._now()
+        return self
+
+    resume = start
+
+    def pause(self) -> float:
+        """Stop counting; returns the elapsed seconds. RuntimeError if it is not running."""
+        if self._since is None:
+            raise RuntimeError("the stopwatch is not running")
+        self._before_s += self._now() - self._since
+        self._since = None
+        return self._before_s
+
+    def reset(self, elapsed_s: float = 0.0) -> None:
+        """Set what has elapsed, for a resumed run. RuntimeError if it is running."""
+        if self._since is not None:
+            raise RuntimeError("pause the stopwatch before resetting it")
+        self._before_s = float(elapsed_s)
+
+    @property
+    def running(self) -> bool:
+        return self._since is not None
+
+    @property
+    def elapsed_s(self) -> float:
+        return self._before_s + (self._now() - self._since if self.running else 0.0)
+
+    def peek_s(self) -> float:
+        """`elapsed_s` without waiting for the device: a lower bound on CUDA, cheap enough for every step."""
+        return self._before_s + (time.perf_counter() - self._since if self.running else 0.0)
+
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """Leave the block out of the time; a stopwatch that is not running stays so."""
+        was_running = self.running
+        if was_running:
+            self.pause()
+        try:
+            yield
+        finally:
+            if was_running:
+                self.start()
+
+    def __enter__(self) -> "Stopwatch":
+        return self.start()
+
+    def __exit__(self, *exc) -> None:
+        if self.running:
+            self.pause()
+
+    def _now(self) -> float:
+        if self._device is not None:
+            import torch
+
+            torch.cuda.synchronize(self._device)
+        return time.perf_counter()
+
+
+def environment() -> dict:
+    """What a time depends on: versions, processor, memory, threads, CUDA. Plain data; unknown is None.
+
+    The host name is left out: a manifest is meant to be published.
+    """
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": _versions(),
+        "cpu": _cpu_model(),
+        "cores": os.cpu_count(),
+        "cores_allowed": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "ram_bytes": _ram_bytes(),
+        "threads": _threads(),
+        "blas": _blas(),
+        "cuda": _cuda(),
+    }
+
+
+def git_state(path: str | Path = ".") -> dict | None:
+    """`{"sha": ..., "dirty": bool}` of the repository that holds `path`; None outside one or without git."""
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(path), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout.strip()
+
+    try:
+        return {"sha": git("rev-parse", "HEAD"), "dirty": bool(git("status", "--porcelain"))}
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def peak_memory_bytes(device=None) -> int | None:
+    """Largest memory so far: of the process, or what torch allocated on `device` if that is CUDA."""
+    if str(device).startswith("cuda"):
+        import torch
+
+        return torch.cuda.max_memory_allocated(device)
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024  # Linux counts in KiB
+
+
+def _versions() -> dict[str, str | None]:
+    versions = {}
+    for name in PACKAGES:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            versions[name] = None
+    return versions
+
+
+def _cpu_model() -> str | None:
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.lower().startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or None
+
+
+def _ram_bytes() -> int | None:
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return None
+
+
+def _threads() -> dict[str, str | int | None]:
+    torch = sys.modules.get("torch")
+    threads = {name: os.environ.get(name) for name in THREAD_VARIABLES}
+    return threads | {"torch": torch.get_num_threads() if torch else None}
+
+
+def _blas() -> list[dict]:
+    """The BLAS and OpenMP libraries loaded so far, with their thread counts; file paths left out."""
+    try:
+        from threadpoolctl import threadpool_info
+    except ImportError:
+        return []
+    wanted = ("user_api", "internal_api", "version", "num_threads", "architecture", "threading_layer")
+    return [{key: library[key] for key in wanted if key in library} for library in threadpool_info()]
+
+
+def _cuda() -> dict | None:
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_available():
+        return None
+    devices = [torch.cuda.get_device_properties(i) for i in range(torch.cuda.device_count())]
+    return {
+        "version": torch.version.cuda,
+        "cudnn": torch.backends.cudnn.version(),
+        "devices": [{"name": d.name, "memory_bytes": d.total_memory} for d in devices],
+        "tf32": torch.backends.cuda.matmul.allow_tf32,
+    }
