@@ -12,6 +12,7 @@ _MOST_PANELS = 12
 def draw(records: pd.DataFrame):
     """One panel per problem: relative gap against time, median over seeds with the 20-80 % band."""
     import matplotlib.pyplot as plt
+    from matplotlib.ticker import NullFormatter
 
     curves = records[records["metric"] == "relative_gap"].copy()
     if curves.empty:
@@ -22,7 +23,13 @@ def draw(records: pd.DataFrame):
     columns = min(4, len(problems))
     rows = -(-len(problems) // columns)
     figure, axes = plt.subplots(
-        rows, columns, figsize=(2.3 * columns + 0.8, 2.0 * rows + 0.4), squeeze=False, sharey=True, layout="constrained"
+        rows,
+        columns,
+        figsize=(2.3 * columns + 0.8, 2.0 * rows + 0.4),
+        squeeze=False,
+        sharex=True,
+        sharey=True,
+        layout="constrained",
     )
     for ax in axes.flat[len(problems) :]:
         ax.set_axis_off()
@@ -31,6 +38,7 @@ def draw(records: pd.DataFrame):
             _curve(ax, rows_of_method, palette[method], method)
         several = f", {targets} targets" if targets > 1 else ""
         ax.set(xscale="log", yscale="log", ylim=(1e-8, 2), title=_title(data, features, several, ratio))
+        ax.xaxis.set_minor_formatter(NullFormatter())  # decades are labels enough
     for ax in axes[-1]:
         ax.set_xlabel("time (s)")
     for ax in axes[:, 0]:

@@ -101,9 +101,7 @@ def merge(model: nn.Module, threshold: float = 0.0) -> nn.Module:
         norm = group_norm(weight, factors[0].dims)
         rms = norm * (norm.numel() / weight.numel()) ** 0.5
         weight = torch.where(rms <= threshold, 0.0, weight) if threshold > 0 else weight
-        plain = nn.Parameter(
-            weight, requires_grad=any(factor.requires_grad for factor in factors.parameters())
-        )
+        plain = nn.Parameter(weight, requires_grad=any(factor.requires_grad for factor in factors.parameters()))
         for module, attribute in places:
             _own_class(module)
             parametrize.remove_parametrizations(module, attribute)
@@ -119,8 +117,7 @@ def effective_weights(model: nn.Module) -> dict[str, Tensor]:
     Tied weights appear once, under their first name. Empty when nothing is redundant.
     """
     return {
-        name: getattr(module, attribute).detach()
-        for name, [(module, attribute), *_] in redundant_places(model).items()
+        name: getattr(module, attribute).detach() for name, [(module, attribute), *_] in redundant_places(model).items()
     }
 
 

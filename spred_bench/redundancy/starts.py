@@ -18,9 +18,7 @@ from torch import Generator, Tensor
 OFFSET = 0.5
 
 
-def off_balance(
-    weight: Tensor, depth: int, dims: tuple[int, ...], generator: Generator | None = None
-) -> list[Tensor]:
+def off_balance(weight: Tensor, depth: int, dims: tuple[int, ...], generator: Generator | None = None) -> list[Tensor]:
     """Keep the weight; every gate's square exceeds the last factor's by half the typical size of a balanced square.
 
     With n the group's norm (|w| for single weights) the gates are `sqrt(s + gamma)` and the last factor has
@@ -43,9 +41,7 @@ def off_balance(
     return _keep(weight, [gate] * (depth - 1))
 
 
-def independent(
-    weight: Tensor, depth: int, dims: tuple[int, ...], generator: Generator | None = None
-) -> list[Tensor]:
+def independent(weight: Tensor, depth: int, dims: tuple[int, ...], generator: Generator | None = None) -> list[Tensor]:
     """Redraw: independent Gaussian factors whose product has the weight's mean square; its values are lost.
 
     All factors carry the same expected square (a group's norm counts for the last). Raises ValueError for
@@ -59,17 +55,13 @@ def independent(
     gate_shape = group_norm(weight, dims).shape
 
     def draw(shape, square):
-        noise = torch.randn(
-            shape, generator=generator, dtype=torch.float64, device=_device(generator, weight)
-        )
+        noise = torch.randn(shape, generator=generator, dtype=torch.float64, device=_device(generator, weight))
         return (noise * square**0.5).to(weight)
 
     return [draw(gate_shape, size * last_power) for _ in range(depth - 1)] + [draw(weight.shape, last_power)]
 
 
-def unit(
-    weight: Tensor, depth: int, dims: tuple[int, ...], generator: Generator | None = None
-) -> list[Tensor]:
+def unit(weight: Tensor, depth: int, dims: tuple[int, ...], generator: Generator | None = None) -> list[Tensor]:
     """Keep the weight bit for bit: gates 1, last factor w.
 
     Acts as plain weight decay until `exp(-2B/depth)`, B the decay budget, is small: for long training
@@ -78,9 +70,7 @@ def unit(
     return [*[torch.ones_like(group_norm(weight, dims)) for _ in range(depth - 1)], weight.clone()]
 
 
-def balanced(
-    weight: Tensor, depth: int, dims: tuple[int, ...], generator: Generator | None = None
-) -> list[Tensor]:
+def balanced(weight: Tensor, depth: int, dims: tuple[int, ...], generator: Generator | None = None) -> list[Tensor]:
     """Keep the weight, all factors of equal size. WARNING: locks every sign; for demonstrations only.
 
     Gradient descent keeps the balance, so that no weight can change its sign and one at zero stays there.

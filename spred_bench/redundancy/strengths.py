@@ -56,9 +56,7 @@ def kappa_from_asymmetric(alpha: float, beta: float) -> float:
     return math.sqrt(_nonnegative("alpha", alpha) * _nonnegative("beta", beta))
 
 
-def kappa_from_lasso_alpha(
-    alpha: float, loss: str = "half_mean", *, samples: int = 1, outputs: int = 1
-) -> float:
+def kappa_from_lasso_alpha(alpha: float, loss: str = "half_mean", *, samples: int = 1, outputs: int = 1) -> float:
     """Return the kappa that makes a squared-error loss plus the penalty solve scikit-learn's `Lasso(alpha)`.
 
     scikit-learn minimises `1/(2n) |y - Xw|^2 + alpha |w|_1`. `loss` says what is minimised here, with n
