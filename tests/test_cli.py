@@ -153,25 +153,34 @@ def stable(path):
     return table[~table["metric"].str.endswith("_s")].reset_index(drop=True)
 
 
-@pytest.mark.parametrize("signum", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-def test_a_run_killed_and_started_again_has_the_rows_of_one_never_killed(tmp_path, signum):
-    words = ["scale=smoke", "data=diabetes", "solver=[cd,lars]", "task.n_seeds=25", "task.time_limit_s=1e9"]
-    command = [sys.executable, "-m", "spred_bench", *words]
+KILLED = ["scale=smoke", "data=diabetes", "solver=[cd,lars]", "task.n_seeds=8", "task.time_limit_s=1e9"]
+
+
+def spred_bench(folder, *words, **options):
+    """The command line as a real process, in `folder`."""
     environment = {**os.environ, "PYTHONPATH": os.getcwd()}
-    process = subprocess.Popen(
-        [*command, "results_dir=killed"], cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL
-    )
+    command = [sys.executable, "-m", "spred_bench", *words]
+    return subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, **options)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """Rows of a run that nobody disturbed."""
+    folder = tmp_path_factory.mktemp("whole")
+    assert spred_bench(folder, *KILLED).wait() == 0
+    return stable(next(folder.glob("results/*/*/records.csv")))
+
+
+@pytest.mark.parametrize("signum", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_a_run_killed_and_started_again_has_the_rows_of_one_never_killed(tmp_path, whole, signum):
+    process = spred_bench(tmp_path, *KILLED)
     deadline = time.monotonic() + 120
-    while not list(tmp_path.glob("killed/*/*/cells.jsonl")):
+    while not list(tmp_path.glob("results/*/*/cells.jsonl")):
         assert process.poll() is None and time.monotonic() < deadline
-        time.sleep(0.01)
-    time.sleep(0.1)
+        time.sleep(0.005)
+    time.sleep(0.02)
     process.send_signal(signum)
     code = process.wait(timeout=120)
     assert code == {signal.SIGKILL: -9, signal.SIGTERM: 143, signal.SIGINT: 130}[signum]
-    for name in ("killed", "whole"):
-        subprocess.run(
-            [*command, f"results_dir={name}"], cwd=tmp_path, env=environment, check=True, capture_output=True
-        )
-    killed, whole = (next(tmp_path.glob(f"{name}/*/*/records.csv")) for name in ("killed", "whole"))
-    pd.testing.assert_frame_equal(stable(killed), stable(whole))
+    assert spred_bench(tmp_path, *KILLED).wait() == 0
+    pd.testing.assert_frame_equal(stable(next(tmp_path.glob("results/*/*/records.csv"))), whole)

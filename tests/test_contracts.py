@@ -93,7 +93,8 @@ def test_solvers_return_zero_at_lambda_max(name, m):
     problem = lasso_problem(m, ratio=1.0)
     w, monitor = solve(next(iter(build_all("solver", name).values())), problem, 1e-6)
     scale = np.abs(np.linalg.lstsq(problem.X, problem.Y, rcond=None)[0]).max()
-    assert np.abs(w).max() <= 1e-3 * scale, monitor.trace[-1]
+    # At the very threshold the gap grows with the square of w: sqrt(1e-6) is what it resolves.
+    assert np.abs(w).max() <= 5e-3 * scale, monitor.trace[-1]
 
 
 @pytest.mark.parametrize("name", GROUPS["solver"])
