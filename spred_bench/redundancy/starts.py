@@ -14,32 +14,22 @@ tensor of the weight's shape.
 import torch
 from torch import Generator, Tensor
 
-# Measured on a small network (docs/method.md): flat between 0.1 and 1, worse at 0 and beyond 3.
-OFFSET = 0.5
-
 
 def off_balance(
     weight: Tensor, depth: int, dims: tuple[int, ...], generator: Generator | None = None
 ) -> list[Tensor]:
-    """Keep the weight; every gate's square exceeds the last factor's by half the typical size of a balanced square.
+    """Keep the weight; the gates' squares exceed the last factor's by a typical weight's balanced square.
 
     With n the group's norm (|w| for single weights) the gates are `sqrt(s + gamma)` and the last factor has
-    norm `sqrt(s)`, where `s (s + gamma)^(depth - 1) = n^2` and `gamma = OFFSET * rms(n)^(2/depth)`. The
+    norm `sqrt(s)`, where `s (s + gamma)^(depth - 1) = n^2` and `gamma = rms(n)^(2/depth)`. The
     gates are never zero, so the last factor can carry w through zero. Nothing is random. An all-zero weight
     has no typical size: 1.
     """
     norm = group_norm(weight, dims).double()
     typical = norm.square().mean().sqrt()
     typical = torch.where(typical > 0, typical, 1.0)
-    gamma = OFFSET * typical ** (2.0 / depth)
-    target = 2.0 * norm.clamp_min(1e-30 * typical).log()
-    # Newton for x = log s: convex and increasing in x, and the balanced start lies right of the root.
-    x = target / depth
-    for _ in range(30):
-        s = x.exp()
-        residual = x + (depth - 1) * (s + gamma).log() - target
-        x = x - residual / (1.0 + (depth - 1) * s / (s + gamma))
-    gate = (x.exp() + gamma).sqrt()
+    gamma = typical ** (2.0 / depth)
+    gate = (_smallest_square(norm, gamma, depth) + gamma).sqrt()
     return _keep(weight, [gate] * (depth - 1))
 
 
@@ -86,7 +76,10 @@ def balanced(
     Gradient descent keeps the balance, so that no weight can change its sign and one at zero stays there.
     """
     gate = group_norm(weight, dims).double() ** (1.0 / depth)
-    return _keep(weight, [gate] * (depth - 1))
+    factors = _keep(weight, [gate] * (depth - 1))
+    if not dims:  # dividing would leave a rounding error of imbalance, which training can amplify
+        factors[-1] = factors[0] * weight.sign()
+    return factors
 
 
 STARTS = {start.__name__: start for start in (off_balance, independent, unit, balanced)}
@@ -95,6 +88,22 @@ STARTS = {start.__name__: start for start in (off_balance, independent, unit, ba
 def group_norm(weight: Tensor, dims: tuple[int, ...]) -> Tensor:
     """Return the Euclidean norm along `dims`, kept as dimensions of size 1; `|w|` where dims is empty."""
     return torch.linalg.vector_norm(weight, dim=dims, keepdim=True) if dims else weight.abs()
+
+
+def _smallest_square(norm: Tensor, gamma: Tensor, depth: int) -> Tensor:
+    """Return s >= 0 with `s (s + gamma)^(depth - 1) = norm^2`; shapes as `norm`, gamma a positive scalar."""
+    if depth == 2:  # the stable root: no difference of nearly equal numbers
+        return 2.0 * norm.square() / (gamma + (gamma.square() + 4.0 * norm.square()).sqrt())
+    # Newton for x = log s: convex and increasing in x, and the balanced start lies right of the root.
+    target = 2.0 * norm.clamp_min(1e-30 * gamma).log()
+    x = target / depth
+    for _ in range(50):
+        s = x.exp()
+        step = (x + (depth - 1) * (s + gamma).log() - target) / (1.0 + (depth - 1) * s / (s + gamma))
+        x = x - step
+        if step.max() < 1e-9:
+            break
+    return x.exp()
 
 
 def _keep(weight: Tensor, gates: list[Tensor]) -> list[Tensor]:
