@@ -11,6 +11,8 @@ from torchvision.models import resnet18
 from spred_bench import effective_weights, merge, parameter_groups, reparametrize
 from spred_bench.redundancy import STARTS, factors_of, imbalance
 
+torch.set_num_threads(1)  # small problems: more threads only wait for one another
+
 
 def small_network(seed: int = 0) -> nn.Sequential:
     torch.manual_seed(seed)
@@ -156,7 +158,7 @@ def test_resnet18_trains_a_step_and_merges():
     model = resnet18(num_classes=10).eval()
     x = torch.randn(2, 3, 32, 32)
     outputs = model(x)
-    assert len(reparametrize(model, "layer4.*.weight", types=nn.Conv2d, depth=3)) == 5
+    assert len(reparametrize(model, "layer1.*.weight", types=nn.Conv2d, depth=3)) == 4
     merge(model)
     assert len(reparametrize(model)) == 21
     torch.testing.assert_close(model(x), outputs, rtol=1e-3, atol=1e-4)

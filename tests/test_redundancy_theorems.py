@@ -19,6 +19,8 @@ from spred_bench.redundancy import (
     sign_locked,
 )
 
+torch.set_num_threads(1)  # small problems: more threads only wait for one another
+
 
 class Weight(nn.Module):
     """A bare tensor of weights: what the theorems speak of."""
@@ -117,7 +119,7 @@ def wells(w):
 
 @pytest.mark.parametrize("init", ["off_balance", "balanced"])
 def test_local_minima_are_the_penalised_problem_s(init):
-    """Theorem 2: descent ends in local minima of L + 2 kappa |w|_1; started in each basin, it finds them all."""
+    """Theorem 2: descent ends in local minima of L + 2 kappa |w|_1; from every basin, all are found."""
     kappa = 0.15
     axis = torch.linspace(-1.6, 1.6, 641, dtype=torch.float64)  # 0 is on the grid
     grid = torch.stack(torch.meshgrid(axis, axis, indexing="ij"), -1)
@@ -147,7 +149,7 @@ def test_local_minima_are_the_penalised_problem_s(init):
 
 
 def test_one_scalar_per_group_gives_the_group_lasso():
-    """Theorem 4: `u W` with one scalar a group has the solution of an independent proximal-gradient solver."""
+    """Theorem 4: one scalar a group; same solution as an independent proximal-gradient solver."""
     X, y = lasso_problem(3, p=12)
     strength = 0.35
     w = torch.zeros(4, 3, dtype=torch.float64)
