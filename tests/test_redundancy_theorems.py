@@ -190,7 +190,7 @@ def test_zero_is_escaped_at_second_order(gradient):
 @pytest.mark.parametrize("depth", [2, 3, 4])
 @pytest.mark.parametrize("group", [None, 1])
 def test_depth_gives_the_fractional_penalty(depth, group):
-    """`kappa sum_d |u_d|^2` over D factors is `kappa D |w|^(2/D)`, of the norm for groups; all factors equal."""
+    """`kappa sum_d |u_d|^2` over D factors is `kappa D |w|^(2/D)` (groups: of the norm)."""
     kappa, centres = 0.05, np.array([0.8, 1.5, 2.0])
     direction = torch.tensor([0.6, -0.8], dtype=torch.float64)
     target = torch.as_tensor(centres)[:, None] * (direction if group else 1.0)
