@@ -149,6 +149,8 @@ def _refuse_unfit(name: str, module: nn.Module, attribute: str) -> None:
         raise ValueError(f"'{name}' has no shape yet; run one forward pass first")
     if not weight.is_floating_point() or weight.numel() == 0:
         raise ValueError(f"'{name}' is empty or not real-valued ({weight.dtype}); exclude it")
+    if not weight.isfinite().all():
+        raise ValueError(f"'{name}' holds NaN or infinity, which has no factors; initialise it first")
     if attribute in getattr(module, "_flat_weights_names", ()):
         raise ValueError(
             f"'{name}': {type(module).__name__} reads its weights past any parametrization; exclude it"

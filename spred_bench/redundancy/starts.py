@@ -4,7 +4,7 @@ Under gradient flow `u^2 - v^2` of every weight only fades with the decay, and `
 `u^2 + v^2 = sqrt(4 w^2 + (u^2 - v^2)^2)`. An exactly balanced split therefore stops at `w = 0` and never
 changes its sign. Far off balance the speed and the penalty forget w: `kappa (u^2 + v^2)` is `kappa sqrt(4
 w^2 + gamma^2)`, plain weight decay as long as `gamma = u^2 - v^2` exceeds |w|. In between lies the useful
-range.
+range; docs/method.md has the measurements.
 
 All functions take the weight and `dims`, the dimensions that one scalar is shared along (`()` for one
 scalar per element), and return `depth` factors: `depth - 1` gates, of size 1 along `dims`, and last a
@@ -22,8 +22,9 @@ def off_balance(
 
     With n the group's norm (|w| for single weights) the gates are `sqrt(s + gamma)` and the last factor has
     norm `sqrt(s)`, where `s (s + gamma)^(depth - 1) = n^2` and `gamma = rms(n)^(2/depth)`. The
-    gates are never zero, so the last factor can carry w through zero. Nothing is random. An all-zero weight
-    has no typical size: 1.
+    gates are never zero, so the last factor can carry w through zero; the penalty is close to L1 from the
+    first step for weights above the typical size. Nothing is random. An all-zero weight has no typical
+    size: 1 is taken.
     """
     norm = group_norm(weight, dims).double()
     typical = norm.square().mean().sqrt()
@@ -38,7 +39,8 @@ def independent(
 ) -> list[Tensor]:
     """Redraw: independent Gaussian factors whose product has the weight's mean square; its values are lost.
 
-    All factors carry the same expected square (a group's norm counts for the last). Raises ValueError for
+    For training from scratch: many products start near zero, which gave the sparsest short runs. All
+    factors carry the same expected square (a group's norm counts for the last). Raises ValueError for
     an all-zero weight, which has no scale to match.
     """
     power = weight.double().square().mean().item()
@@ -62,8 +64,9 @@ def unit(
 ) -> list[Tensor]:
     """Keep the weight bit for bit: gates 1, last factor w.
 
-    Acts as plain weight decay until `exp(-2B/depth)`, B the decay budget, is small: for long training
-    alone.
+    Acts as plain weight decay until `exp(-2B/depth)`, B the decay budget, is small: slow to sparsify, but
+    strong penalties do not extinguish a deep network before it has learned. A weight of exactly 1 or -1
+    starts balanced (see `sign_locked`).
     """
     return [*[torch.ones_like(group_norm(weight, dims)) for _ in range(depth - 1)], weight.clone()]
 
