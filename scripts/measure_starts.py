@@ -51,7 +51,7 @@ def train(init: str, kappa: float, epochs: int, ramp: float, seed: int) -> list[
 
 
 def lasso_steps(init: str, kind: type) -> tuple[int | None, float]:
-    """Return the steps to within 0.1 % of the optimum from wrong-signed starts, and the last objective ratio."""
+    """Return the steps to within 0.1 % of the optimum from wrong-signed starts, and the final ratio."""
     torch.manual_seed(0)
     X, truth = torch.randn(200, 100).double(), torch.randn(100).double() * (torch.arange(100) < 20)
     y, alpha = X @ truth + 0.1 * torch.randn(200).double(), 0.05
