@@ -8,6 +8,8 @@ import torch
 from torch import nn
 from torch.nn.utils import parametrize
 
+from spred_bench.redundancy.product import Product
+
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 _TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 DEFAULT_TYPES = (nn.Linear, *_CONVOLUTIONS, *_TRANSPOSED)
@@ -84,8 +86,6 @@ def shared_dims(module: nn.Module, weight: torch.Tensor, group: str | int | Sequ
 
 def redundant_places(model: nn.Module) -> dict[str, list[tuple[nn.Module, str]]]:
     """Return first name -> every (module, attribute) of each redundant parameter; tied ones in one entry."""
-    from spred_bench.redundancy.parametrization import Product
-
     found: dict[int, tuple[str, list]] = {}
     for name, (module, attribute) in _places(model).items():
         if parametrize.is_parametrized(module, attribute):
@@ -122,8 +122,6 @@ def _matching(pool: list[str], pattern: str, model: nn.Module) -> list[str]:
 
 def _refuse_unfit(name: str, module: nn.Module, attribute: str) -> None:
     """Raise ValueError, naming the remedy, where a product of factors cannot take the parameter's place."""
-    from spred_bench.redundancy.parametrization import Product
-
     if parametrize.is_parametrized(module, attribute):
         if isinstance(module.parametrizations[attribute][0], Product):
             raise ValueError(f"'{name}' is already redundant; merge(model) first, or exclude it")
@@ -135,6 +133,8 @@ def _refuse_unfit(name: str, module: nn.Module, attribute: str) -> None:
         raise ValueError(f"'{name}' has no shape yet; run one forward pass first")
     if not weight.is_floating_point() or weight.numel() == 0:
         raise ValueError(f"'{name}' is empty or not real-valued ({weight.dtype}); exclude it")
+    if not weight.isfinite().all():
+        raise ValueError(f"'{name}' holds NaN or infinity, which has no factors; initialise it first")
     if attribute in getattr(module, "_flat_weights_names", ()):
         raise ValueError(f"'{name}': {type(module).__name__} reads its weights past any parametrization; exclude it")
 

@@ -80,7 +80,8 @@ def decay_budget(
     Each of the `depth` factors decays as `exp(-wd sum(lr) / (1 - momentum))`, so `B = depth * wd * sum(lr)
     / (1 - momentum)`. The off-balance part `u^2 - v^2` of a start fades as `exp(-2B/depth)`.
     `learning_rates` has one entry per step: the factors' own rates, after any multiplier. Adaptive methods
-    rescale the decay; B does not hold for them.
+    rescale the decay; B does not hold for them. Where kappa ramps up, count each rate by its share of the
+    final decay.
 
     Warns (UserWarning) when B is below 14: then no weight comes below 1e-6, whatever the loss does.
     """
