@@ -18,6 +18,7 @@ LAYERS = (
     ("plan",),
     ("tasks",),
     ("solvers", "methods"),
+    ("isolation", "worker"),
     ("trainer", "monitor"),
     ("data", "models", "callbacks", "checkpoint", "forward", "snapshot", "batches", "schedules"),
     ("plots", "collecting", "listing"),
