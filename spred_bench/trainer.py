@@ -168,7 +168,8 @@ class Trainer:
             signals.check()
 
     def _call_due(self, skip: Sequence[When] = ()) -> tuple[list[When], bool]:
-        """Run the callbacks due but for `skip`, off the clock, without gradients; return them, and if to stop."""
+        """Run the callbacks due but `skip`, off the clock, without gradients; return them and if to stop."""
+        skip = [callback for callback in skip if not getattr(callback, "again_at_end", False)]
         due = [callback for callback in self._callbacks if callback.due(self) and callback not in skip]
         if not due:
             return due, False
@@ -238,8 +239,7 @@ class Trainer:
             part.load_state_dict(saved)
         for name in PROGRESS:
             setattr(self, name, state[name])
-        self.resumes += not self.finished
-        self._last_finite.good = state["last_finite"]
+        self.resumes, self._last_finite.good = self.resumes + (not self.finished), state["last_finite"]
         self.stopwatch.reset(state["elapsed_s"])
         set_random_state(state["random"], self.generators)
 
