@@ -122,6 +122,7 @@ def test_step_zero_is_measured_before_anything_moves():
         ({"max_steps": 7, "until": every(2, lambda run: run.step >= 3)}, "done", 4),
         ({"max_steps": 7, "until": lambda run: run.step == 7}, "done", 7),
         ({"max_steps": 7, "callbacks": [lambda run: run.step == 2]}, "done", 2),
+        ({"max_steps": 7, "until": lambda run: torch.tensor(run.step > 2)}, "done", 3),
         ({"max_steps": 7, "time_limit_s": 0}, "timeout", 0),
     ],
 )
