@@ -24,7 +24,8 @@ _arrived_s = 0.0
 class Interrupted(SystemExit):
     """Work stopped at a safe point; `code` is 128 + signal number (130 for Ctrl-C, 143 for SIGTERM).
 
-    A SystemExit, so `except Exception` around a failing cell lets it through and, uncaught, it is the exit code.
+    A SystemExit, so `except Exception` around a failing cell lets it through and, uncaught, it is the exit
+    code.
     """
 
     def __init__(self, signum: int):
@@ -50,9 +51,9 @@ def check() -> None:
 def interruptible(signums: Iterable[int] = (signal.SIGTERM, signal.SIGINT)) -> Iterator[None]:
     """Turn these signals into the flag while the block runs, then put the former handlers back.
 
-    A second Ctrl-C raises KeyboardInterrupt at once. Nested blocks and threads other than the main one install
-    nothing. SIGUSR2 belongs to submitit where that launches the job: pass it only without submitit. A signal the
-    parent process told us to ignore (nohup) stays ignored.
+    A second Ctrl-C raises KeyboardInterrupt at once. Nested blocks and threads other than the main one
+    install nothing. SIGUSR2 belongs to submitit where that launches the job: pass it only without submitit. A
+    signal the parent process told us to ignore (nohup) stays ignored.
     """
     global _installed, _pending
     if _installed or threading.current_thread() is not threading.main_thread():

@@ -13,34 +13,30 @@ from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
-PACKAGES = [
-    "spred-bench",
-    "torch",
-    "torchvision",
-    "numpy",
-    "scipy",
-    "pandas",
-    "scikit-learn",
-    "hydra-core",
-    "omegaconf",
-    "matplotlib",
-    "pydantic",
-    "GEOparse",
-    "celer",
-    "skglm",
-    "python-glmnet",
-    "spams-bin",
-    "pyHSICLasso",
-    "lassonet",
-]
+PACKAGES = (
+    *(
+        "spred-bench",
+        "torch",
+        "torchvision",
+        "numpy",
+        "scipy",
+        "pandas",
+        "scikit-learn",
+        "hydra-core",
+        "omegaconf",
+    ),
+    *("matplotlib", "pydantic", "GEOparse", "celer", "skglm", "python-glmnet", "pyHSICLasso", "lassonet"),
+)
+
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
 class Stopwatch:
     """Seconds of work, pauses left out.
 
-    On a CUDA device every start, pause and reading of `elapsed_s` waits for the queued kernels first, so that work is
-    charged to the side of the pause that asked for it. Elsewhere nothing is synchronised and torch is not needed.
+    On a CUDA device every start, pause and reading of `elapsed_s` waits for the queued kernels first, so that
+    work is charged to the side of the pause that asked for it. Elsewhere nothing is synchronised and torch is
+    not needed.
     """
 
     def __init__(self, device=None, elapsed_s: float = 0.0):
@@ -112,7 +108,7 @@ class Stopwatch:
 
 
 def environment() -> dict:
-    """What a time depends on: software versions, processor, memory, threads, CUDA. Plain data; unknown is None.
+    """What a time depends on: versions, processor, memory, threads, CUDA. Plain data; unknown is None.
 
     The host name is left out: a manifest is meant to be published.
     """
