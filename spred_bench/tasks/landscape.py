@@ -3,8 +3,8 @@
     L(w)    = (w - c)^2 + 2 kappa |w|                          "l1"          left panel
     L(u, v) = (u v - c)^2 + kappa (u^2 + v^2)                  "redundant"   mid and right panels
 
-Fig. 1 has 2 kappa = 1. By Theorem 1 the minima of the second are those of the first, at u = +-v: two mirrored points where
-|c| > kappa, the origin alone otherwise. The figure's c = 0.5 lies exactly between, at |c| = kappa.
+Fig. 1 has 2 kappa = 1. By Theorem 1 the minima of the second are those of the first, at u = +-v: two mirrored points
+where |c| > kappa, the origin alone otherwise. The figure's c = 0.5 lies exactly between, at |c| = kappa.
 """
 
 from typing import Annotated, ClassVar
