@@ -1,5 +1,7 @@
 """Fig. 2 left: share of zeros against the L1 strength, one panel per threshold, with the closed form."""
 
+import math
+
 import matplotlib.pyplot as plt
 import pandas as pd
 
@@ -13,6 +15,13 @@ STYLES = {
     "l1_gd": ("L1, GD", COLOURS[1], "^", 3.5),
     "l1_adam": ("L1, Adam", COLOURS[3], "v", 3.5),
 }
+
+
+def zero_label(threshold: float) -> str:
+    """'zero: |w| ≤ 10⁻³' where the threshold is a power of ten."""
+    exponent = round(math.log10(threshold))
+    power = math.isclose(threshold, 10.0**exponent)
+    return "zero: |w| ≤ " + (f"$10^{{{exponent}}}$" if power else f"{threshold:g}")
 
 
 def draw(records: pd.DataFrame):
@@ -32,7 +41,7 @@ def draw(records: pd.DataFrame):
             line = "none" if method.startswith("spred") else "-"
             style = {"color": colour, "marker": marker, "ms": size, "mfc": "none", "mew": 1.0, "linestyle": line}
             _curve(ax, part, label=label, linewidth=1, zorder=3, **style)
-        ax.set(xlabel="α = 2κ", title=f"zero: |w| ≤ {threshold:g}", ylim=(-0.04, 1.04))
+        ax.set(xlabel="α = 2κ", title=zero_label(threshold), ylim=(-0.04, 1.04))
     axes[0][0].set_ylabel("share of zeros")
     figure.legend(*axes[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=5, columnspacing=1.2)
     return figure

@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.lines import Line2D
 
-from spred_bench.plots.lasso_orthogonal import STYLES
+from spred_bench.plots.lasso_orthogonal import STYLES, zero_label
 
 TASKS = ("lasso_orthogonal",)
 _LINES = ("-", (0, (2, 1.2)), ":")
@@ -29,7 +29,7 @@ def draw(records: pd.DataFrame):
             _curve(bottom, at[1], method, color=colour)
         for ax, metric in ((top, "sparse_ratio"), (bottom, "l1_norm")):
             ax.axhline(at[2].loc[at[2]["metric"] == metric, "value"].mean(), color="0.6", linewidth=4, zorder=1)
-        top.set(title=f"α = {strength:g}", ylim=(-0.04, 1.04), xscale="log")
+        top.set(title=f"α = {strength:.3g}", ylim=(-0.04, 1.04), xscale="log")
         bottom.set(xlabel="step", ylim=(0, None))
     axes[0][0].set_ylabel("share of zeros")
     axes[1][0].set_ylabel("L1 norm |w|₁")
@@ -47,7 +47,7 @@ def _handles(thresholds) -> list[Line2D]:
     """Colours are methods, lines are thresholds."""
     methods = [Line2D([], [], color=colour, label=label) for label, colour, *_ in STYLES.values()]
     levels = [
-        Line2D([], [], color="k", linestyle=line, label=f"zero: |w| ≤ {threshold:g}")
+        Line2D([], [], color="k", linestyle=line, label=zero_label(threshold))
         for threshold, line in zip(thresholds, _LINES, strict=False)
     ]
     return [*methods, Line2D([], [], color="0.6", linewidth=4, label="closed form"), *levels]
