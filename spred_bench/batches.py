@@ -51,9 +51,7 @@ class Minibatches:
     ):
         lengths = {len(t) for t in tensors}
         if len(lengths) != 1 or 0 in lengths:
-            raise ValueError(
-                f"tensors of one common, positive length needed, got {[len(t) for t in tensors]}"
-            )
+            raise ValueError(f"tensors of one common, positive length needed, got {[len(t) for t in tensors]}")
         if batch_size < 1:
             raise ValueError(f"batch_size={batch_size}: must be at least 1")
         self.tensors, self.shuffle, self.transform = tensors, shuffle, transform

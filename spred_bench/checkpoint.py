@@ -35,9 +35,7 @@ class Checkpoints:
     every_steps, every_s: when a save is due, in steps and in seconds of real time; None for never.
     """
 
-    def __init__(
-        self, folder: str | Path, key: str, every_steps: int | None = None, every_s: float | None = 60.0
-    ):
+    def __init__(self, folder: str | Path, key: str, every_steps: int | None = None, every_s: float | None = 60.0):
         if (every_steps is not None and every_steps < 1) or (every_s is not None and every_s <= 0):
             raise ValueError(f"every_steps={every_steps}, every_s={every_s}: must be positive or None")
         self.folder, self.key = Path(folder), key
@@ -99,9 +97,7 @@ class Checkpoints:
             saved = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
         except Exception as problem:  # the bytes are as written, so this is no damage to fall back from
             first_line = str(problem).strip().partition("\n")[0]
-            raise ValueError(
-                f"checkpoint {path} holds more than tensors and plain data: {first_line}"
-            ) from None
+            raise ValueError(f"checkpoint {path} holds more than tensors and plain data: {first_line}") from None
         if saved["key"] != self.key:
             raise CheckpointMismatch(
                 f"checkpoint {path} belongs to configuration {saved['key']}, this is {self.key}: "

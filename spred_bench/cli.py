@@ -11,7 +11,7 @@ import sys
 from spred_bench.errors import UserError
 
 # What hydra answers itself, without running anything.
-_HYDRA_ONLY = ("--help", "-h", "--hydra-help", "--cfg", "-c", "--info", "-i", "--shell-completion", "-sc")
+_HYDRA_ONLY = ("--hydra-help", "--cfg", "-c", "--info", "-i", "--shell-completion", "-sc")
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -29,8 +29,8 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def _dispatch(argv: list[str]) -> int:
-    if argv[:1] == ["--version"]:
-        argv = ["version"]
+    if argv[:1] in (["--version"], ["--help"], ["-h"]):
+        argv = [{"-h": "help"}.get(argv[0], argv[0].lstrip("-")), *argv[1:]]
     if argv and re.fullmatch(r"[a-z]+", argv[0]):
         from spred_bench import verbs
 

@@ -65,6 +65,33 @@ def _module_docstring(module: str) -> str:
     return (ast.get_docstring(ast.parse(path.read_text())) or "") if path.exists() else ""
 
 
+def show_help() -> str:
+    """What `--help` prints. Ours, because hydra takes a second to load its plugins before it answers."""
+    choices = "\n".join(f"  {group:<11}{', '.join(names)}" for group, names in groups().items())
+    return f"""\
+spred-bench: experiments with spred, the L1 penalty solved by any gradient method
+
+  spred-bench                                          run the default task
+  spred-bench task=lasso_scaling scale=smoke solver=[cd,lars]
+  spred-bench -m task=lasso_orthogonal kappa=0.05,0.1,0.2     a sweep: one run per value
+  spred-bench task=lasso_scaling --cfg job             show the configuration, run nothing
+
+Choices (group=name; data=[a,b] and solver=[a,b] take several)
+{choices}
+
+Keys of every task
+  scale      smoke (seconds), cpu (minutes on two cores, the default), paper (the paper's sizes)
+  kappa      strength of Eq. (3): the penalty is 2 kappa |w|_1
+  device     auto, cpu, cuda, cuda:1         seed      first seed
+  results_dir, data_dir                      force     true: run again what is in the results
+  A list where one value is expected makes a grid: data.gaussian.n_features=[100,1000]
+
+Verbs (each explains itself with --help)
+  list [GROUP]   info NAME   collect [TASK]   plot FILE   version
+
+Exit codes: 0 done, 1 a cell failed, 2 the command or configuration is wrong, 130 / 143 interrupted"""
+
+
 def version() -> str:
     """Versions of the package and of what it stands on, without importing them."""
     from importlib.metadata import PackageNotFoundError

@@ -60,11 +60,13 @@ class Monitor:
             yield tolerance
             tolerance /= 10
 
+    def due(self, step: int) -> bool:
+        """Whether the iterate of this step would be judged: cheap, to be asked at every step."""
+        return step >= self._next_step or self.watch.peek_s() > self.time_limit_s
+
     def __call__(self, step: int, weights: Callable[[], np.ndarray]) -> bool:
         """Judge this iterate if its turn has come; True when the solver should stop."""
-        if self.watch.peek_s() > self.time_limit_s:
-            self._next_step = step
-        if step < self._next_step:
+        if not self.due(step):
             return False
         self._next_step = max(step + 1, int(step * _STEP_GROWTH))
         with self.watch.paused():

@@ -27,9 +27,7 @@ def cosine(warmup: float = 0, floor: float = 0.0) -> Schedule:
     return _shaped(lambda progress: floor + (1 - floor) * (1 + math.cos(math.pi * progress)) / 2, warmup)
 
 
-def one_cycle(
-    warmup: float = 0.3, start: float = 1 / 25, floor: float = 1e-4, anneal: str = "cos"
-) -> Schedule:
+def one_cycle(warmup: float = 0.3, start: float = 1 / 25, floor: float = 1e-4, anneal: str = "cos") -> Schedule:
     """Up to the optimizer's rate in the fraction `warmup` of the steps, then down; momentum is left alone."""
 
     def schedule(optimizer: Optimizer, total_steps: int) -> LRScheduler:

@@ -29,9 +29,7 @@ def load_tensors(model, saved: dict[str, Tensor]) -> None:
     for name, tensor in live.items():
         mine, theirs = (tuple(tensor.shape), tensor.dtype), (tuple(saved[name].shape), saved[name].dtype)
         if mine != theirs:
-            raise ModelMismatch(
-                f"the tensors saved are of another model: {name!r} is {theirs} there, {mine} here"
-            )
+            raise ModelMismatch(f"the tensors saved are of another model: {name!r} is {theirs} there, {mine} here")
     for name, tensor in live.items():
         tensor.copy_(saved[name])
 

@@ -174,9 +174,7 @@ class Trainer:
             answers = [callback(self) for callback in due]
         for callback, answer in zip(due, answers, strict=True):
             if answer is not None and not isinstance(answer, (bool, np.bool_)):
-                raise TypeError(
-                    f"{callback} returned {answer!r}: return True to stop, None or False to go on"
-                )
+                raise TypeError(f"{callback} returned {answer!r}: return True to stop, None or False to go on")
         return due, any(answers)
 
     def _verdict(self, stop: bool) -> str | None:
@@ -228,9 +226,7 @@ class Trainer:
         if state is None:
             return
         if state["parts"] != self._parts():
-            raise CheckpointMismatch(
-                f"checkpoint of another training: {state['parts']}; this: {self._parts()}"
-            )
+            raise CheckpointMismatch(f"checkpoint of another training: {state['parts']}; this: {self._parts()}")
         load_tensors(self.model, state["model"])
         for part, saved in zip(self._stateful(), state["stateful"], strict=True):
             part.load_state_dict(saved)

@@ -33,6 +33,13 @@ def _info(parser, words) -> int:
     return 0
 
 
+def _help(parser, words) -> int:
+    """Show how to use the program."""
+    parser.parse_args(words)
+    print(listing.show_help())
+    return 0
+
+
 def _version(parser, words) -> int:
     """Show versions."""
     parser.parse_args(words)
@@ -66,4 +73,4 @@ def _plot(parser, words) -> int:
     return 0
 
 
-_VERBS = {"list": _list, "info": _info, "collect": _collect, "plot": _plot, "version": _version}
+_VERBS = {"help": _help, "list": _list, "info": _info, "collect": _collect, "plot": _plot, "version": _version}

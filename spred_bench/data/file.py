@@ -1,5 +1,6 @@
 """Regression data from a file of the user's: .npz, .mat, or svmlight text (.svm, .svmlight, .libsvm; also .gz)."""
 
+import hashlib
 from functools import cached_property
 from pathlib import Path
 
@@ -34,11 +35,22 @@ class Source:
         """The whole file, whatever the seed."""
         return self._data
 
+    def provenance(self) -> dict:
+        """What the manifest keeps of the file: its name, size and SHA-256."""
+        with open(self._found, "rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return {"file": self._found.name, "bytes": self._found.stat().st_size, "sha256": digest}
+
+    @cached_property
+    def _found(self) -> Path:
+        for path in (self.path, self.data_dir / self.path):
+            if path.is_file():
+                return path
+        raise UserError(f"data.file.path={self.path}: no such file here nor in data_dir={self.data_dir}")
+
     @cached_property
     def _data(self) -> Regression:
-        path = next((p for p in (self.path, self.data_dir / self.path) if p.is_file()), None)
-        if path is None:
-            raise UserError(f"data.file.path={self.path}: no such file here nor in data_dir={self.data_dir}")
+        path = self._found
         try:
             X, Y = self._read(path)
         except UserError:

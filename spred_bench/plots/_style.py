@@ -34,3 +34,11 @@ RC = {
     "grid.alpha": 0.5,
     "pdf.fonttype": 42,
 }
+
+# Curves are drawn as the median over seeds with this band of quantiles.
+BAND = (0.2, 0.8)
+
+
+def colours(names) -> dict[str, str]:
+    """One colour per name, in order of appearance; they repeat after ten."""
+    return {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(names)}

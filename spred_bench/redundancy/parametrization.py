@@ -6,30 +6,9 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn.utils import parametrize
 
+from spred_bench.redundancy.product import Product
 from spred_bench.redundancy.selection import Choice, choose, redundant_places, shared_dims
-from spred_bench.redundancy.starts import STARTS, group_norm, off_balance
-
-
-class Product(nn.Module):
-    """The effective weight `u_1 * ... * u_D`: gates of size 1 along `dims`, then one of the weight's shape."""
-
-    def __init__(self, depth: int, dims: tuple[int, ...] = ()) -> None:
-        super().__init__()
-        self.depth = depth
-        self.dims = dims
-
-    def forward(self, *factors: Tensor) -> Tensor:
-        product = factors[0]
-        for factor in factors[1:]:
-            product = product * factor
-        return product
-
-    def right_inverse(self, weight: Tensor) -> tuple[Tensor, ...]:
-        """Split a given weight: what `layer.weight = tensor` does on a redundant layer."""
-        return tuple(off_balance(weight, self.depth, self.dims))
-
-    def extra_repr(self) -> str:
-        return f"depth={self.depth}, dims={self.dims}"
+from spred_bench.redundancy.starts import STARTS, group_norm
 
 
 def reparametrize(
@@ -73,9 +52,9 @@ def reparametrize(
     if isinstance(depth, bool) or not isinstance(depth, int) or depth < 2:
         raise ValueError(f"depth={depth!r} must be an integer of 2 or more")
     choices = choose(model, names, types, exclude)
-    planned = [_plan(choice, depth, group, init, generator) for choice in choices]
-    for choice, (product, factors) in zip(choices, planned, strict=True):
-        _install(choice, product, factors)
+    products = [_plan(choice, depth, group, init, generator) for choice in choices]
+    for choice, product in zip(choices, products, strict=True):
+        _install(choice, product)
     return [choice.name for choice in choices]
 
 
@@ -101,9 +80,7 @@ def merge(model: nn.Module, threshold: float = 0.0) -> nn.Module:
         norm = group_norm(weight, factors[0].dims)
         rms = norm * (norm.numel() / weight.numel()) ** 0.5
         weight = torch.where(rms <= threshold, 0.0, weight) if threshold > 0 else weight
-        plain = nn.Parameter(
-            weight, requires_grad=any(factor.requires_grad for factor in factors.parameters())
-        )
+        plain = nn.Parameter(weight, requires_grad=any(factor.requires_grad for factor in factors.parameters()))
         for module, attribute in places:
             _own_class(module)
             parametrize.remove_parametrizations(module, attribute)
@@ -119,8 +96,7 @@ def effective_weights(model: nn.Module) -> dict[str, Tensor]:
     Tied weights appear once, under their first name. Empty when nothing is redundant.
     """
     return {
-        name: getattr(module, attribute).detach()
-        for name, [(module, attribute), *_] in redundant_places(model).items()
+        name: getattr(module, attribute).detach() for name, [(module, attribute), *_] in redundant_places(model).items()
     }
 
 
@@ -133,27 +109,24 @@ def factors_of(model: nn.Module) -> dict[str, list[nn.Parameter]]:
     }
 
 
-def _plan(choice: Choice, depth: int, group, init: str, generator) -> tuple[Product, list[Tensor]]:
+def _plan(choice: Choice, depth: int, group, init: str, generator) -> Product:
     """Compute the factors of one parameter without touching the model."""
     try:
         dims = shared_dims(choice.places[0][0], choice.weight, group)
         with torch.no_grad():
-            return Product(depth, dims), STARTS[init](choice.weight.detach(), depth, dims, generator)
+            factors = STARTS[init](choice.weight.detach(), depth, dims, generator)
+        return Product(depth, dims, tuple(factors))
     except ValueError as error:
         raise ValueError(f"'{choice.name}' {error}") from None
 
 
-def _install(choice: Choice, product: Product, factors: list[Tensor]) -> None:
+def _install(choice: Choice, product: Product) -> None:
     """Register the product at every place that holds the parameter, with one set of factors for all."""
     shared = None
     for module, attribute in choice.places:
         _own_class(module)
         parametrize.register_parametrization(module, attribute, product)
-        if shared is None:
-            shared = module.parametrizations[attribute]
-            with torch.no_grad():
-                for parameter, factor in zip(shared.parameters(), factors, strict=True):
-                    parameter.copy_(factor)
+        shared = shared or module.parametrizations[attribute]
         module.parametrizations[attribute] = shared
 
 

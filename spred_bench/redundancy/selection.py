@@ -8,6 +8,8 @@ import torch
 from torch import nn
 from torch.nn.utils import parametrize
 
+from spred_bench.redundancy.product import Product
+
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 _TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 DEFAULT_TYPES = (nn.Linear, *_CONVOLUTIONS, *_TRANSPOSED)
@@ -36,14 +38,10 @@ def choose(
     if names is None:
         kinds = DEFAULT_TYPES if types is None else types
         wanted = [
-            name
-            for name, (module, attribute) in places.items()
-            if attribute == "weight" and isinstance(module, kinds)
+            name for name, (module, attribute) in places.items() if attribute == "weight" and isinstance(module, kinds)
         ]
         if not wanted:
-            raise ValueError(
-                f"no weight of a {_type_names(kinds)} in this model; name parameters, e.g. '*weight'"
-            )
+            raise ValueError(f"no weight of a {_type_names(kinds)} in this model; name parameters, e.g. '*weight'")
     else:
         kinds = object if types is None else types
         pool = [name for name, (module, _) in places.items() if isinstance(module, kinds)]
@@ -60,16 +58,12 @@ def choose(
         if weight.requires_grad:
             choices.setdefault(id(weight), Choice(name, weight))
     if not choices:
-        raise ValueError(
-            f"'{wanted[0]}' and all others chosen are frozen; call requires_grad_(True) on them first"
-        )
+        raise ValueError(f"'{wanted[0]}' and all others chosen are frozen; call requires_grad_(True) on them first")
     _add_places(choices, places)
     return list(choices.values())
 
 
-def shared_dims(
-    module: nn.Module, weight: torch.Tensor, group: str | int | Sequence[int] | None
-) -> tuple[int, ...]:
+def shared_dims(module: nn.Module, weight: torch.Tensor, group: str | int | Sequence[int] | None) -> tuple[int, ...]:
     """Return the dimensions along which one scalar is shared, `()` for one scalar per element.
 
     "output" is one group per output unit or filter, "input" one per input unit or channel; transposed
@@ -82,9 +76,7 @@ def shared_dims(
             raise ValueError(f"cannot take group='{group}'; use 'output', 'input' or dimensions")
         kept = int(group == "input") ^ int(isinstance(module, _TRANSPOSED))
         if weight.ndim < 2:
-            raise ValueError(
-                f"has {weight.ndim} dimension(s), so group='{group}' means nothing; give dimensions"
-            )
+            raise ValueError(f"has {weight.ndim} dimension(s), so group='{group}' means nothing; give dimensions")
         return tuple(dim for dim in range(weight.ndim) if dim != kept)
     dims = (group,) if isinstance(group, int) else tuple(group)
     if not dims or any(not -weight.ndim <= dim < weight.ndim for dim in dims):
@@ -94,8 +86,6 @@ def shared_dims(
 
 def redundant_places(model: nn.Module) -> dict[str, list[tuple[nn.Module, str]]]:
     """Return first name -> every (module, attribute) of each redundant parameter; tied ones in one entry."""
-    from spred_bench.redundancy.parametrization import Product
-
     found: dict[int, tuple[str, list]] = {}
     for name, (module, attribute) in _places(model).items():
         if parametrize.is_parametrized(module, attribute):
@@ -126,35 +116,27 @@ def _matching(pool: list[str], pattern: str, model: nn.Module) -> list[str]:
     matched = [name for name in pool if fnmatchcase(name, pattern)]
     if not matched:
         known = ", ".join(pool[:3]) or "none"
-        raise ValueError(
-            f"'{pattern}' matches no parameter of {type(model).__name__}; names look like {known}"
-        )
+        raise ValueError(f"'{pattern}' matches no parameter of {type(model).__name__}; names look like {known}")
     return matched
 
 
 def _refuse_unfit(name: str, module: nn.Module, attribute: str) -> None:
     """Raise ValueError, naming the remedy, where a product of factors cannot take the parameter's place."""
-    from spred_bench.redundancy.parametrization import Product
-
     if parametrize.is_parametrized(module, attribute):
         if isinstance(module.parametrizations[attribute][0], Product):
             raise ValueError(f"'{name}' is already redundant; merge(model) first, or exclude it")
-        raise ValueError(
-            f"'{name}' has another parametrization; remove_parametrizations it first, or exclude it"
-        )
+        raise ValueError(f"'{name}' has another parametrization; remove_parametrizations it first, or exclude it")
     weight = module._parameters.get(attribute)
     if weight is None:
-        raise ValueError(
-            f"'{name}' is not a plain parameter (an older weight-norm hook?); remove it, or exclude it"
-        )
+        raise ValueError(f"'{name}' is not a plain parameter (an older weight-norm hook?); remove it, or exclude it")
     if isinstance(weight, nn.parameter.UninitializedParameter):
         raise ValueError(f"'{name}' has no shape yet; run one forward pass first")
     if not weight.is_floating_point() or weight.numel() == 0:
         raise ValueError(f"'{name}' is empty or not real-valued ({weight.dtype}); exclude it")
+    if not weight.isfinite().all():
+        raise ValueError(f"'{name}' holds NaN or infinity, which has no factors; initialise it first")
     if attribute in getattr(module, "_flat_weights_names", ()):
-        raise ValueError(
-            f"'{name}': {type(module).__name__} reads its weights past any parametrization; exclude it"
-        )
+        raise ValueError(f"'{name}': {type(module).__name__} reads its weights past any parametrization; exclude it")
 
 
 def _add_places(choices: dict[int, Choice], places: dict[str, tuple[nn.Module, str]]) -> None:

@@ -56,9 +56,7 @@ def kappa_from_asymmetric(alpha: float, beta: float) -> float:
     return math.sqrt(_nonnegative("alpha", alpha) * _nonnegative("beta", beta))
 
 
-def kappa_from_lasso_alpha(
-    alpha: float, loss: str = "half_mean", *, samples: int = 1, outputs: int = 1
-) -> float:
+def kappa_from_lasso_alpha(alpha: float, loss: str = "half_mean", *, samples: int = 1, outputs: int = 1) -> float:
     """Return the kappa that makes a squared-error loss plus the penalty solve scikit-learn's `Lasso(alpha)`.
 
     scikit-learn minimises `1/(2n) |y - Xw|^2 + alpha |w|_1`. `loss` says what is minimised here, with n
@@ -82,7 +80,8 @@ def decay_budget(
     Each of the `depth` factors decays as `exp(-wd sum(lr) / (1 - momentum))`, so `B = depth * wd * sum(lr)
     / (1 - momentum)`. The off-balance part `u^2 - v^2` of a start fades as `exp(-2B/depth)`.
     `learning_rates` has one entry per step: the factors' own rates, after any multiplier. Adaptive methods
-    rescale the decay; B does not hold for them.
+    rescale the decay; B does not hold for them. Where kappa ramps up, count each rate by its share of the
+    final decay.
 
     Warns (UserWarning) when B is below 14: then no weight comes below 1e-6, whatever the loss does.
     """

@@ -74,24 +74,16 @@ def check_optimizer(optimizer: Optimizer, model: nn.Module) -> None:
         for factor in factors:
             group = group_of.get(id(factor))
             if group is None and factor.requires_grad:
-                raise ValueError(
-                    f"{kind} does not hold the factors of '{name}'; build it after reparametrize"
-                )
+                raise ValueError(f"{kind} does not hold the factors of '{name}'; build it after reparametrize")
             if group is None:
                 continue
             # Asked of the class: a group keeps a key that its optimizer never reads.
             if "weight_decay" not in inspect.signature(type(optimizer)).parameters:
-                raise ValueError(
-                    f"{kind} takes no weight_decay; add penalty(model, kappa) to the loss instead"
-                )
+                raise ValueError(f"{kind} takes no weight_decay; add penalty(model, kappa) to the loss instead")
             if not group["weight_decay"] > 0:
-                raise ValueError(
-                    f"weight_decay is {group['weight_decay']} on '{name}': no penalty; use 2 * kappa"
-                )
+                raise ValueError(f"weight_decay is {group['weight_decay']} on '{name}': no penalty; use 2 * kappa")
             if group.get("decoupled_weight_decay") or not _is_gradient_of_a_penalty(optimizer, group):
-                raise ValueError(
-                    f"{kind} decouples weight decay from the gradient: not an L1 penalty; use SGD or Adam"
-                )
+                raise ValueError(f"{kind} decouples weight decay from the gradient: not an L1 penalty; use SGD or Adam")
 
 
 def _is_gradient_of_a_penalty(optimizer: Optimizer, group: dict) -> bool:

@@ -1,4 +1,4 @@
-"""Coordinate descent, scikit-learn's `Lasso` and `MultiTask`-free loop over targets (the paper's "Lasso").
+"""Coordinate descent, scikit-learn's `Lasso`, one target after the other (the paper's "Lasso").
 
 Friedman, Hastie & Tibshirani (2010). A black box: fitted from scratch at each tolerance.
 """
@@ -22,7 +22,8 @@ class Solver:
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.linear_model import Lasso
 
-        X = np.asfortranarray(problem.X)  # what Lasso would do itself, at every fit
+        # What Lasso would do itself, at every fit; a sparse X has its own order.
+        X = np.asfortranarray(problem.X) if isinstance(problem.X, np.ndarray) else problem.X
         with warnings.catch_warnings():
             # Not reaching its own tolerance is no news: the monitor judges every solver by the same gap.
             warnings.simplefilter("ignore", ConvergenceWarning)

@@ -7,6 +7,7 @@ import numpy as np
 from pydantic import PositiveInt
 
 from spred_bench.components import component
+from spred_bench.errors import Skip
 from spred_bench.lasso import as_columns
 
 
@@ -20,6 +21,8 @@ class Solver:
         """Coefficients of `problem`, shape (p,) or (p, m)."""
         from sklearn.linear_model import lars_path
 
+        if not isinstance(problem.X, np.ndarray):
+            raise Skip("lars_path takes no sparse X")
         columns = []
         for y in as_columns(np.asarray(problem.Y, dtype=np.float64)).T:
             _, _, w = lars_path(

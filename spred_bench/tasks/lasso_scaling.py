@@ -55,6 +55,10 @@ class Task:
             for solver in self.solver
         ]
 
+    def provenance(self) -> dict:
+        """Checksums of the data files, for the manifest."""
+        return {name: source.provenance() for name, source in self.data.items() if hasattr(source, "provenance")}
+
     def run(self, cell: Cell):
         """Solve the cell's problem and tell its curve, its times to each target, and where it ended."""
         problem, keys = self._problem(cell)

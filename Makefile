@@ -1,0 +1,32 @@
+# Two commands on a fresh machine: `make run` and `make test`. Everything else is listed by `make help`.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint figures reference clean
+
+help: ## show this list
+	@grep -hE '^[a-z0-9_%-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+$(INSTALLED): pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "spred-bench needs Python 3.11 or newer: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --editable '.[dev,peers,parallel,hpc]'
+	@touch $@
+
+run: $(INSTALLED) ## make the environment and run the main job (under two minutes)
+	$(BIN)/spred-bench task=lasso_scaling
+
+test: $(INSTALLED) ## make the environment and run the tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python -m pytest -n 2
+
+figures: $(INSTALLED) ## draw every figure again from the committed rows
+	$(BIN)/spred-bench plot results/reference/*
+
+clean: ## remove the environment and caches, keep the results
+	rm -rf $(VENV) .pytest_cache .ruff_cache

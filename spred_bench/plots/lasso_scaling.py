@@ -1,0 +1,70 @@
+"""Fig. 2 (right): what each solver needs to reach a certified gap, and how the gap falls with time."""
+
+import numpy as np
+import pandas as pd
+
+from spred_bench.plots._style import BAND, colours
+
+TASKS = ("lasso_scaling",)
+_MOST_PANELS = 12
+
+
+def draw(records: pd.DataFrame):
+    """One panel per problem: relative gap against time, median over seeds with the 20-80 % band."""
+    import matplotlib.pyplot as plt
+    from matplotlib.ticker import NullFormatter
+
+    curves = records[records["metric"] == "relative_gap"].copy()
+    if curves.empty:
+        return None
+    curves["ratio"] = curves["lambda_ratio"].map("{:.3g}".format)
+    problems = list(curves.groupby(["data", "n_features", "n_targets", "ratio"], sort=False))[:_MOST_PANELS]
+    palette = colours(curves["method"].unique())
+    columns = min(4, len(problems))
+    rows = -(-len(problems) // columns)
+    figure, axes = plt.subplots(
+        rows,
+        columns,
+        figsize=(2.3 * columns + 0.8, 2.0 * rows + 0.4),
+        squeeze=False,
+        sharex=True,
+        sharey=True,
+        layout="constrained",
+    )
+    for ax in axes.flat[len(problems) :]:
+        ax.set_axis_off()
+    for ax, ((data, features, targets, ratio), rows_of_problem) in zip(axes.flat, problems, strict=False):
+        for method, rows_of_method in rows_of_problem.groupby("method", sort=False):
+            _curve(ax, rows_of_method, palette[method], method)
+        several = f", {targets} targets" if targets > 1 else ""
+        ax.set(xscale="log", yscale="log", ylim=(1e-8, 2), title=_title(data, features, several, ratio))
+        ax.xaxis.set_minor_formatter(NullFormatter())  # decades are labels enough
+    for ax in axes[-1]:
+        ax.set_xlabel("time (s)")
+    for ax in axes[:, 0]:
+        ax.set_ylabel("relative duality gap")
+    handles, names = axes.flat[0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside lower center", ncols=min(len(names), 7))
+    return figure
+
+
+def _title(data: str, features: int, several: str, ratio: str) -> str:
+    name, _, settings = data.rstrip("]").partition("[")
+    settings = f" ({settings.replace('=', ' ')})" if settings else ""
+    return f"{name}{settings}, p = {features}{several}\n$\\lambda/\\lambda_{{max}}$ = {ratio}"
+
+
+def _curve(ax, rows: pd.DataFrame, colour, label: str) -> None:
+    """Median and band of the gap on a common grid of times; a gap below the axis is drawn on its edge."""
+    grid = np.geomspace(max(rows["time_s"].min(), 1e-5), rows["time_s"].max() * 1.0001, 80)
+    curves = []
+    for _, run in rows.sort_values("time_s").groupby("seed"):
+        best = np.minimum.accumulate(run["value"].fillna(np.inf).to_numpy())
+        index = np.searchsorted(run["time_s"].to_numpy(), grid, side="right") - 1
+        curves.append(np.where(index >= 0, best[np.maximum(index, 0)], np.nan))
+    low, middle, high = np.nanquantile(np.clip(curves, 1e-9, None), [*BAND[:1], 0.5, *BAND[1:]], axis=0)
+    if len(grid[np.isfinite(middle)]) and np.ptp(rows["time_s"]) < 1e-12:
+        ax.plot(grid[-1:], np.clip(middle[-1:], 1.3e-8, None), marker="o", color=colour, label=label, linestyle="none")
+        return
+    ax.plot(grid, middle, color=colour, label=label)
+    ax.fill_between(grid, low, high, color=colour, alpha=0.2, linewidth=0)

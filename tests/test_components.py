@@ -1,0 +1,58 @@
+"""Components from yaml: what is right builds, what is wrong is named in one line."""
+
+import pytest
+
+from spred_bench import components
+from spred_bench.errors import UserError
+
+CD = {"_target_": "spred_bench.solvers.cd.Solver"}
+GAUSSIAN = {"_target_": "spred_bench.data.gaussian.Source"}
+
+
+def test_build_passes_shared_values_only_where_they_are_taken():
+    file = {"_target_": "spred_bench.data.file.Source", "path": "x.npz"}
+    assert str(components.build("data.file", file, {"data_dir": "here", "seed": 3}).data_dir) == "here"
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ({**CD, "max_itr": 3}, "unknown key solver.cd.max_itr; did you mean 'max_iter'?"),
+        ({**CD, "max_iter": "many"}, "solver.cd.max_iter=many: input should be a valid integer"),
+        ({**CD, "max_iter": 0}, "solver.cd.max_iter=0: input should be greater than 0"),
+        ({"_target_": "os.system"}, "solver.cd._target_=os.system: only classes of spred_bench"),
+        ({"_target_": "spred_bench.solvers.cdd.Solver"}, "No module named 'spred_bench.solvers.cdd'"),
+        ("cd", "solver.cd=cd: expected a component"),
+    ],
+)
+def test_mistakes_are_one_line(spec, message):
+    with pytest.raises(UserError) as raised:
+        components.build("solver.cd", spec)
+    assert message in str(raised.value) and "\n" not in str(raised.value)
+
+
+def test_a_missing_parameter_is_named():
+    with pytest.raises(UserError, match=r"data\.file\.path is not set"):
+        components.build("data.file", {"_target_": "spred_bench.data.file.Source"})
+
+
+def test_infinite_values_are_refused():
+    with pytest.raises(UserError, match="finite"):
+        components.build("data.gaussian", {**GAUSSIAN, "noise": float("inf")})
+
+
+def test_a_list_where_one_value_is_taken_makes_a_grid():
+    spec = {**GAUSSIAN, "n_features": [10, 20], "truth": ["sparse", "dense"], "noise": 0.5}
+    built = components.build_group("data", {"gaussian": spec})
+    assert list(built)[1] == "gaussian[n_features=10,truth=dense]"
+    assert [source.n_features for source in built.values()] == [10, 10, 20, 20]
+    assert all(source.noise == 0.5 for source in built.values())
+
+
+def test_an_empty_grid_is_an_error():
+    with pytest.raises(UserError, match="empty"):
+        components.expand("data.gaussian", {**GAUSSIAN, "n_features": []})
+
+
+def test_suggest_lists_what_there_is_when_nothing_is_near():
+    assert components.suggest("zzz", ["a", "b"]) == "known: a, b"

@@ -1,0 +1,153 @@
+"""What every component must do, tried on all of them: a new file is covered the day it is added."""
+
+import importlib
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from sklearn.linear_model import Lasso
+
+from spred_bench import components, lasso, listing, plan, plots, records, runner
+from spred_bench.errors import Skip
+from spred_bench.lasso import LassoProblem
+from spred_bench.monitor import Monitor
+
+GROUPS = listing.groups()
+
+
+def spec_of(group: str, name: str) -> dict:
+    """The component's own mapping in its yaml, `${by_scale:...}` left out so that defaults hold."""
+    entry = yaml.safe_load((listing.config_dir() / group / f"{name}.yaml").read_text())[name]
+    return {key: value for key, value in entry.items() if not str(value).startswith("${")}
+
+
+def build_all(group: str, name: str, **shared):
+    return components.build_group(group, {name: spec_of(group, name)}, shared)
+
+
+@pytest.mark.parametrize(("group", "name"), [(g, n) for g in ("data", "solver") for n in GROUPS[g]])
+def test_yaml_holds_one_component_of_its_own_name_and_a_title(group, name):
+    entry = yaml.safe_load((listing.config_dir() / group / f"{name}.yaml").read_text())
+    assert list(entry) == [name]
+    known = components.parameters(components.load_target(entry[name]["_target_"], name))
+    assert set(entry[name]) - {"_target_"} <= set(known)
+    assert listing.title(group, name)
+
+
+@pytest.mark.parametrize("name", GROUPS["data"])
+def test_regression_sources_are_reproducible_and_of_matching_shapes(name, tmp_path):
+    spec = spec_of("data", name)
+    if spec.get("path") == "???":
+        np.savez(tmp_path / "own.npz", X=np.eye(4), y=np.arange(4.0))
+        spec |= {"path": str(tmp_path / "own.npz")}
+    small = {"n_samples": 8, "n_features": 12}
+    known = components.parameters(components.load_target(spec["_target_"], name))
+    spec |= {key: value for key, value in small.items() if key in known}
+    for source in components.build_group("data", {name: spec}).values():
+        first, second, other = source.load(0), source.load(0), source.load(1)
+        assert first.X.shape[0] == len(first.Y) and first.X.shape[1] > 0
+        assert np.isfinite(first.X).all() and np.isfinite(first.Y).all()
+        np.testing.assert_array_equal(first.X, second.X)
+        np.testing.assert_array_equal(first.Y, second.Y)
+        assert "n_samples" not in known or not np.array_equal(first.X, other.X)
+        assert set(first.keys) <= set(importlib.import_module("spred_bench.tasks.lasso_scaling").Task.key_columns)
+
+
+def lasso_problem(m=None, ratio=0.1, seed=0):
+    rng = np.random.default_rng(seed)
+    X = np.asfortranarray(rng.standard_normal((40, 30)))
+    W = rng.standard_normal((30, m or 1)) * (rng.random((30, m or 1)) < 0.3)
+    Y = X @ W + 0.1 * rng.standard_normal((40, m or 1))
+    Y = Y[:, 0] if m is None else Y
+    return LassoProblem(X, Y, ratio * lasso.lambda_max(X, Y))
+
+
+def solve(solver, problem, target_gap=1e-6):
+    monitor = Monitor(problem, target_gap, time_limit_s=30.0)
+    try:
+        w = solver.solve(problem, monitor)
+    except Skip as reason:
+        pytest.skip(str(reason))
+    return w, monitor
+
+
+@pytest.mark.parametrize("m", [None, 3])
+@pytest.mark.parametrize("name", GROUPS["solver"])
+def test_solvers_reach_the_objective_of_scikit_learn(name, m):
+    problem = lasso_problem(m)
+    reference = Lasso(alpha=problem.alpha, fit_intercept=False, tol=1e-12, max_iter=100_000)
+    best = problem.objective(reference.fit(problem.X, problem.Y).coef_.T.reshape(problem.shape))
+    # First-order spred meets the tight gap in the limit only; a thousandth of the null objective tells a wrong
+    # scaling (the paper's own code solved half the penalty) from a slow solver.
+    target = 1e-3 if name in ("spred_sgd", "spred_adam") else 1e-6
+    w, monitor = solve(next(iter(build_all("solver", name).values())), problem, target)
+    assert w.shape == problem.shape
+    assert monitor.status == "done", f"gap {monitor.trace[-1].relative_gap:.1e}"
+    assert best - 1e-9 <= problem.objective(w) <= best + 1.01 * target * problem.null_objective
+
+
+@pytest.mark.parametrize("m", [None, 2])
+@pytest.mark.parametrize("name", GROUPS["solver"])
+def test_solvers_return_zero_at_lambda_max(name, m):
+    problem = lasso_problem(m, ratio=1.0)
+    w, monitor = solve(next(iter(build_all("solver", name).values())), problem, 1e-6)
+    scale = np.abs(np.linalg.lstsq(problem.X, problem.Y, rcond=None)[0]).max()
+    # At the very threshold the gap grows with the square of w: sqrt(1e-6) is what it resolves.
+    assert np.abs(w).max() <= 5e-3 * scale, monitor.trace[-1]
+
+
+@pytest.mark.parametrize("name", GROUPS["solver"])
+def test_solvers_give_the_same_answer_twice(name):
+    problem = lasso_problem()
+    answers = [solve(next(iter(build_all("solver", name).values())), problem, 1e-2)[0] for _ in range(2)]
+    np.testing.assert_array_equal(*answers)
+
+
+@pytest.fixture(scope="module")
+def smoke_runs(tmp_path_factory):
+    """Every task run once at scale=smoke; {task: (plan, outcome, records)}."""
+    from hydra import compose, initialize_config_dir
+
+    from spred_bench import composition
+
+    composition.register_resolvers()
+    folder = tmp_path_factory.mktemp("smoke")
+    found = {}
+    for name in GROUPS["task"]:
+        with initialize_config_dir(version_base="1.3", config_dir=str(listing.config_dir())):
+            cfg = compose("config", [f"task={name}", "scale=smoke", f"results_dir={folder}", f"data_dir={folder}"])
+        assembled = composition.to_plan(cfg)
+        outcome = runner.run(assembled, "test", report=lambda line: None)
+        found[name] = assembled, outcome, pd.read_csv(outcome.path / "records.csv", low_memory=False)
+    return found
+
+
+@pytest.mark.parametrize("name", GROUPS["task"])
+def test_tasks_run_at_smoke_scale_and_write_valid_records(name, smoke_runs):
+    assembled, outcome, table = smoke_runs[name]
+    assert isinstance(assembled, plan.Plan) and assembled.name == name
+    assert outcome.failed == 0 and outcome.done > 0
+    expected = [*records.FIRST_COLUMNS, *assembled.task.key_columns, *records.LAST_COLUMNS]
+    assert list(table.columns) == expected
+    assert set(table["status"]) <= set(records.STATUSES)
+    assert table["metric"].notna().all() and (table["task"] == name).all()
+    penalised = table.dropna(subset=["kappa"])
+    np.testing.assert_allclose(penalised["l1_strength"], 2 * penalised["kappa"])
+
+
+@pytest.mark.parametrize("name", GROUPS["task"])
+def test_tasks_have_a_summary_and_figures_drawn_from_the_csv_alone(name, smoke_runs, tmp_path):
+    assembled, outcome, table = smoke_runs[name]
+    assert len(assembled.task.summary(table)) > 0
+    written = plots.draw_file(outcome.path, output=tmp_path)
+    assert len(written) >= 2 and all(path.stat().st_size > 5000 for path in written if path.suffix == ".png")
+
+
+@pytest.mark.parametrize("name", GROUPS["task"])
+def test_tasks_are_not_run_twice(name, smoke_runs):
+    assembled, outcome, _ = smoke_runs[name]
+    before = (outcome.path / "records.csv").read_bytes()
+    again = runner.run(assembled, "test", report=lambda line: None)
+    assert (again.done, again.reused) == (0, outcome.done + outcome.skipped - again.skipped)
+    assert (outcome.path / "records.csv").read_bytes() == before

@@ -1,0 +1,117 @@
+"""The journal and the files of a run: whole or not there."""
+
+import json
+
+import pytest
+
+from spred_bench import records
+from spred_bench.collecting import collect
+from spred_bench.errors import UserError
+from spred_bench.records import Cell
+
+
+def entry(cell: str, status="done", value=1.0):
+    return {"cell": cell, "status": status, "rows": [{"metric": "m", "value": value, "status": status}]}
+
+
+@pytest.fixture
+def run(tmp_path):
+    with records.open_run(tmp_path, "task", "abc") as directory:
+        yield directory
+
+
+def test_cell_id_names_what_it_is():
+    cell = Cell("gaussian", "cd", 3, {"lambda_ratio": 0.1})
+    assert cell.id == "gaussian/cd/seed=3/lambda_ratio=0.1"
+    assert cell.columns() == {"dataset": "gaussian", "method": "cd", "seed": 3, "lambda_ratio": 0.1}
+
+
+def test_journal_keeps_the_last_entry_of_a_cell(run):
+    run.append(entry("a", "failed"))
+    run.append(entry("b"))
+    run.append(entry("a", value=2.0))
+    assert list(run.cells()) == ["a", "b"]
+    assert run.cells()["a"]["rows"][0]["value"] == 2.0
+
+
+@pytest.mark.parametrize("kept", [1, 9, 10, 40, -1])
+def test_a_line_cut_anywhere_is_as_if_never_written(run, kept):
+    run.append(entry("a"))
+    whole = run.journal.read_bytes()
+    run.append(entry("b"))
+    added = run.journal.read_bytes()[len(whole) :]
+    run.journal.write_bytes(whole + added[:kept])
+    assert list(run.cells()) in (["a"], ["a", "b"] if kept == -1 else ["a"])
+    run.append(entry("c"))
+    assert [key for key in run.cells() if key != "b"] == ["a", "c"]
+
+
+def test_a_damaged_line_is_passed_over(run):
+    run.append(entry("a"))
+    run.append(entry("b"))
+    text = run.journal.read_bytes()
+    run.journal.write_bytes(text.replace(b'"metric": "m"', b'"metric": "n"', 1))
+    assert list(run.cells()) == ["b"]
+
+
+def test_records_csv_has_fixed_columns_and_empty_for_missing(run):
+    run.append({"cell": "a", "status": "done", "rows": [{"metric": "m", "value": 0.1, "kappa": None, "seed": 0}]})
+    lines = run.write_records(["kappa"]).read_text().splitlines()
+    assert lines[0] == "run_id,task,dataset,method,seed,kappa,step,time_s,split,metric,value,status,note"
+    assert lines[1] == "abc,task,,,0,,,,,m,0.1,,"
+
+
+def test_a_row_with_an_undeclared_column_is_an_error_not_a_loss(run):
+    run.append({"cell": "a", "status": "done", "rows": [{"metric": "m", "surprise": 1}]})
+    with pytest.raises(ValueError, match="surprise"):
+        run.write_records([])
+
+
+def test_write_atomic_leaves_the_old_file_when_writing_fails(tmp_path):
+    target = tmp_path / "file"
+    records.write_atomic(target, "old")
+    with pytest.raises(TypeError):
+        records.write_atomic(target, 3)
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_second_writer_is_refused(run, tmp_path):
+    with pytest.raises(UserError, match="another process"), records.open_run(tmp_path, "task", "abc"):
+        pass
+
+
+def test_run_id_depends_on_content_not_on_order():
+    assert records.run_id({"a": 1, "b": 2}) == records.run_id({"b": 2, "a": 1}) != records.run_id({"a": 2, "b": 1})
+
+
+def manifest(**changes):
+    base = {"schema_version": records.SCHEMA_VERSION, "task": "task", "status": "done", "config": {"seed": 0}}
+    base |= {"environment": {}, "start": "", "spred_bench": "0", "git": None, "command": ""}
+    return base | changes
+
+
+def test_collect_merges_runs_again_and_again(tmp_path):
+    for name, value in (("one", 1.0), ("two", 2.0)):
+        with records.open_run(tmp_path, "task", name) as directory:
+            directory.append(entry("a", value=value))
+            directory.write_manifest(manifest(status="running" if name == "two" else "done"))
+    for _ in range(2):
+        assert "2 rows of 2 runs" in collect(tmp_path)[0]
+    lines = (tmp_path / "task" / "records.csv").read_text().splitlines()
+    assert [line.split(",")[0] for line in lines[1:]] == ["one", "two"]
+    assert "running" in (tmp_path / "task" / "runs.csv").read_text()
+
+
+def test_collect_refuses_another_schema(tmp_path):
+    with records.open_run(tmp_path, "task", "one") as directory:
+        directory.write_manifest(manifest(schema_version=99))
+    with pytest.raises(UserError, match="schema version 99"):
+        collect(tmp_path)
+
+
+def test_unreadable_manifest_is_named(tmp_path):
+    with records.open_run(tmp_path, "task", "one") as directory:
+        directory.manifest_path.write_text(json.dumps(manifest())[:20])
+        with pytest.raises(UserError, match=r"run\.json is not readable"):
+            directory.manifest()
