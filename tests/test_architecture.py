@@ -15,6 +15,7 @@ LAYERS = (
     ("cli", "__main__"),
     ("verbs", "composition"),
     ("summary", "runner"),
+    ("integrity",),
     ("plan",),
     ("tasks",),
     ("solvers", "methods"),
@@ -23,6 +24,7 @@ LAYERS = (
     ("data", "models", "callbacks", "checkpoint", "forward", "snapshot", "batches", "schedules"),
     ("plots", "collecting", "listing"),
     ("components", "lasso", "redundancy", "sparsity", "records", "timing", "signals", "device"),
+    ("locking",),
     ("errors", "__init__"),
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
