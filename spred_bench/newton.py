@@ -24,7 +24,7 @@ class Result:
     counts: Counts
 
 
-def solve_lasso(X, y, alpha, *, tol=1e-6, max_iter=100, warm_start=None, callback=None, path=0.2, start_sigma=3.0, growth=3.0, size=3, early=0.1) -> Result:
+def solve_lasso(X, y, alpha, *, tol=1e-6, max_iter=100, warm_start=None, callback=None, path=0.2, start_sigma=3.0, growth=3.0, size=3, early=0.1, back=9.0, floor=.01) -> Result:
     design = wrap_design(X)
     y = as_tensor(np.ascontiguousarray(y, dtype=np.float64))
     n, p = design.shape
@@ -39,13 +39,14 @@ def solve_lasso(X, y, alpha, *, tol=1e-6, max_iter=100, warm_start=None, callbac
     limit = min(p, max(size * n, 500))
     level = top
     rows_all = None
-    sigma = start_sigma
+    last = None
     for it in range(max_iter):
         gap = relative_gap(r, q, w, y, alpha, n)
         if counts.log is not None:
             counts.log.append(("full", it, gap, int((w != 0).sum()), int((q.abs() > alpha).sum())))
         if gap <= tol:
             return Result(w.numpy(), gap, it, "converged", counts)
+        sigma = start_sigma if level > alpha or last is None else max(start_sigma, last / back)
         level = max(alpha, level * path)
         support = torch.nonzero(w).squeeze(1)
         if p <= limit * 1.3:
@@ -65,7 +66,7 @@ def solve_lasso(X, y, alpha, *, tol=1e-6, max_iter=100, warm_start=None, callbac
         ws = WorkingSet(columns, rows, b[columns], curv)
         start = Iterate(w[columns], r, q[columns])
         inner_tol = early if level > alpha else tol if len(columns) == p else max(0.3 * tol, early * min(gap, 1))
-        here, last = minimize_on(ws, start, y, level, cache, counts, sigma=sigma, tol=inner_tol, growth=growth)
+        here, last = minimize_on(ws, start, y, level, cache, counts, sigma=sigma, tol=inner_tol, growth=growth, floor=floor)
         w = torch.zeros(p, dtype=torch.float64)
         w[columns] = here.w
         r = here.r

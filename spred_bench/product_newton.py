@@ -72,6 +72,7 @@ def minimize_on(
     tol: float,
     growth: float = 3.0,
     max_outer: int = 40,
+    floor: float = 0.01,
 ) -> tuple[Iterate, float]:
     """Lasso on the working set to relative gap `tol`, exactly where the support settles; returns it and the last sigma."""
     n = len(y)
@@ -82,16 +83,16 @@ def minimize_on(
     for outer in range(max_outer):
         step = sigma / ws.curvature
         r, q, error = _proximal_newton(ws, w, r, q, y, alpha, step, sigma, cache, counts, target * size, outer)
-        target = 0.1 * error / size
         before = w
         w = shrink(w + step * q, step * alpha)
         primal = y - ws.rows.T @ w
         here = Iterate(w, primal, (ws.rows @ primal) / n)
         here.gap = relative_gap(primal, here.q, w, y, alpha, n)
+        target = max(0.1 * error / size, floor * here.gap)
         k = int((w != 0).sum())
         changed = int(((before != 0) != (w != 0)).sum())
         if counts.log is not None:
-            counts.log.append((alpha, len(w), sigma, k, changed, here.gap))
+            counts.log.append((alpha, len(w), sigma, k, changed, here.gap, counts.systems, error / size, target))
         if here.gap <= tol:
             break
         if 0 < k < n and changed <= 0.15 * k + 5 and k != settled:
