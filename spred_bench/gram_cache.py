@@ -46,3 +46,30 @@ class GramCache:
         self.gram[held:size, :held] = block[:held].T
         self.position[columns] = torch.arange(held, size, device=columns.device)
         self.size = size
+
+
+class OuterCache:
+    """X_S diag(scale) X_S^T (n, n) for a changing set S: the dual form of a system, for sets near or above n columns.
+
+    Only the columns that enter or leave are touched, so a change of m columns costs 2 m n^2 operations.
+    """
+
+    def __init__(self, rows: Tensor, scale: Tensor):
+        self.rows, self.scale = rows, scale
+        self.inside = torch.zeros(len(rows), dtype=torch.bool, device=rows.device)
+        self.total: Tensor | None = None
+
+    def matrix(self, wanted: Tensor) -> Tensor:
+        """The (n, n) sum over the rows `wanted` (k,); a fresh copy."""
+        inside = torch.zeros_like(self.inside)
+        inside[wanted] = True
+        changed = torch.nonzero(inside != self.inside).squeeze(1)
+        if self.total is None or len(changed) > len(wanted) // 2:
+            rows = self.rows[wanted]
+            self.total = rows.T @ (rows * self.scale[wanted, None])
+        elif len(changed):
+            rows = self.rows[changed]
+            sign = torch.where(inside[changed], self.scale[changed], -self.scale[changed])
+            self.total = torch.addmm(self.total, rows.T, rows * sign[:, None])
+        self.inside = inside
+        return self.total.clone()

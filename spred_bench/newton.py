@@ -35,7 +35,7 @@ def solve_lasso(X, y, alpha, *, tol=1e-6, max_iter=100, warm_start=None, callbac
     top = float(b.abs().max())
     q, r = b, y.clone()
     w = torch.zeros(p, dtype=torch.float64)
-    cache = GramCache(n, p, min(p, 3 * n + 100), design.device)
+    cache = GramCache(n, p, min(p, 2 * n + 100), design.device)
     limit = min(p, max(size * n, 500))
     level = top
     rows_all = None

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from spred_bench.gram_cache import GramCache
+from spred_bench.gram_cache import GramCache, OuterCache
 
 SMALL_SYSTEM = 200  # below this many columns a factorisation is cheaper than conjugate gradients
 DIRECT_ABOVE = 3.0  # prox steps longer than this many curvatures make conjugate gradients slow
@@ -80,9 +80,10 @@ def minimize_on(
     here = start
     size = float(y @ y) ** 0.5
     settled, target = None, 0.0
+    outer_cache = OuterCache(ws.rows, 1 / (n * ws.curvature))
     for outer in range(max_outer):
         step = sigma / ws.curvature
-        r, q, error = _proximal_newton(ws, w, r, q, y, alpha, step, sigma, cache, counts, target * size, outer)
+        r, q, error = _proximal_newton(ws, w, r, q, y, alpha, step, sigma, cache, outer_cache, counts, target * size, outer)
         before = w
         w = shrink(w + step * q, step * alpha)
         primal = y - ws.rows.T @ w
@@ -104,7 +105,7 @@ def minimize_on(
     return here, sigma
 
 
-def _proximal_newton(ws, center, r, q, y, alpha, step, sigma, cache, counts, target, outer, max_steps=25):
+def _proximal_newton(ws, center, r, q, y, alpha, step, sigma, cache, outer_cache, counts, target, outer, max_steps=25):
     """Newton steps on min |y-Xw|^2/(2n) + alpha |w|_1 + sum (w-center)^2/(2 step); returns r, q and the residual error.
 
     The state is the residual r: given r, each coordinate's (u, v) block is minimised in closed form (`shrink`), and the
@@ -122,7 +123,7 @@ def _proximal_newton(ws, center, r, q, y, alpha, step, sigma, cache, counts, tar
             target = 0.1 * error
         if it and error <= target:
             break
-        d = _newton_direction(ws, active, center, z, mismatch, r, y, alpha, step, sigma, cache, counts)
+        d = _newton_direction(ws, active, center, z, mismatch, r, y, alpha, step, sigma, cache, outer_cache, counts)
         dq = (ws.rows @ d) / n
         t = _line_search(d, dq, r, z, y, step, threshold, n, counts)
         r = r + t * d
@@ -130,7 +131,7 @@ def _proximal_newton(ws, center, r, q, y, alpha, step, sigma, cache, counts, tar
     return r, q, error
 
 
-def _newton_direction(ws, active, center, z, mismatch, r, y, alpha, step, sigma, cache, counts):
+def _newton_direction(ws, active, center, z, mismatch, r, y, alpha, step, sigma, cache, outer, counts):
     """Change of the residual (n,) by one Newton step: a k x k system in the products, or its n x n dual, or CG."""
     n, k = len(y), len(active)
     if k == 0:
@@ -138,7 +139,7 @@ def _newton_direction(ws, active, center, z, mismatch, r, y, alpha, step, sigma,
     counts.systems += 1
     if sigma <= DIRECT_ABOVE and k > SMALL_SYSTEM:
         return _conjugate_gradients(ws.rows[active], step[active] / n, -mismatch, counts)
-    if k <= n:
+    if k <= 0.95 * n:
         counts.cubes += (k / 1000) ** 3
         system = cache.matrix(ws.columns, ws.rows, active)
         system.diagonal().add_(1 / step[active])
@@ -148,11 +149,10 @@ def _newton_direction(ws, active, center, z, mismatch, r, y, alpha, step, sigma,
         w[active] = torch.cholesky_solve(target[:, None], factor)[:, 0]
         return y - ws.rows.T @ w - r
     counts.cubes += (n / 1000) ** 3
-    rows = ws.rows[active]
-    system = rows.T @ (rows * (step[active] / n)[:, None])
-    system.diagonal().add_(1.0)
+    system = outer.matrix(active)  # scaled by 1 / (n curvature), that is by step / (n sigma)
+    system.diagonal().add_(1 / sigma)
     factor, _ = torch.linalg.cholesky_ex(system)
-    return -torch.cholesky_solve(mismatch[:, None], factor)[:, 0]
+    return -torch.cholesky_solve(mismatch[:, None], factor)[:, 0] / sigma
 
 
 def _conjugate_gradients(rows, scale, rhs, counts, tol=0.05, max_steps=50):
