@@ -43,7 +43,9 @@ def wrap_design(X) -> Design:
     if not sparse and not isinstance(X, Tensor):
         X = np.asarray(X)
     if X.ndim != 2 or 0 in X.shape:
-        raise ValueError(f"X must be a matrix with at least one row and one column, got shape {tuple(X.shape)}")
+        raise ValueError(
+            f"X must be a matrix with at least one row and one column, got shape {tuple(X.shape)}"
+        )
     if sparse:
         X = X if X.format in ("csr", "csc") else X.tocsc()
         X = X if X.dtype in (np.float32, np.float64) else X.astype(np.float64)
@@ -83,7 +85,9 @@ def correlate(design: Design, R: Tensor) -> Tensor:
 def gather(design: Design, columns: Tensor) -> Tensor:
     """The chosen columns (k,) as the rows of a contiguous float64 matrix (k, n)."""
     if design.is_sparse:
-        rows = torch.from_numpy(np.ascontiguousarray(design.X[:, columns.numpy()].toarray().T, dtype=np.float64))
+        rows = torch.from_numpy(
+            np.ascontiguousarray(design.X[:, columns.numpy()].toarray().T, dtype=np.float64)
+        )
     elif design.X.stride(0) <= design.X.stride(1):  # column-major: each column is contiguous
         rows = design.X.T.index_select(0, columns).to(torch.float64)
     else:
@@ -106,8 +110,7 @@ def all_rows(design: Design) -> Tensor:
 def combine(design: Design, w: Tensor) -> Tensor:
     """X w for w (p,) float64: gathers the nonzero columns if they are few, else one pass over X. Returns (n,)."""
     support = torch.nonzero(w).squeeze(1)
-    n, p = design.shape
-    if len(support) <= max(16, p // 20):
+    if len(support) <= max(16, design.shape[1] // 20):
         return gather(design, support).T @ w[support]
     if design.is_sparse:
         product = torch.from_numpy(np.asarray(design.X @ w.numpy(), dtype=np.float64))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -43,7 +44,6 @@ class Counts:
     searches: int = 0
     landings: int = 0
     passes: int = 0
-    log: list = field(default_factory=list)
 
 
 def shrink(z: Tensor, threshold: Tensor) -> Tensor:
@@ -71,41 +71,47 @@ def minimize_on(
     sigma: float,
     tol: float,
     growth: float = 3.0,
-    max_outer: int = 40,
     floor: float = 0.01,
+    max_outer: int = 40,
+    report: Callable[[Tensor], None] | None = None,
 ) -> tuple[Iterate, float]:
     """Lasso on the working set to relative gap `tol`, exactly where the support settles; returns it and the last sigma."""
     n = len(y)
     w, r, q = start.w, start.r, start.q
     here = start
     size = float(y @ y) ** 0.5
-    settled, target = None, 0.0
+    target = 0.0
     outer_cache = OuterCache(ws.rows, 1 / (n * ws.curvature))
     for outer in range(max_outer):
         step = sigma / ws.curvature
-        r, q, error = _proximal_newton(ws, w, r, q, y, alpha, step, sigma, cache, outer_cache, counts, target * size, outer)
+        r, q, error = _proximal_newton(
+            ws, w, r, q, y, alpha, step, sigma, cache, outer_cache, counts, target * size, outer
+        )
         before = w
         w = shrink(w + step * q, step * alpha)
         primal = y - ws.rows.T @ w
         here = Iterate(w, primal, (ws.rows @ primal) / n)
         here.gap = relative_gap(primal, here.q, w, y, alpha, n)
         target = max(0.1 * error / size, floor * here.gap)
-        k = int((w != 0).sum())
-        changed = int(((before != 0) != (w != 0)).sum())
-        if counts.log is not None:
-            counts.log.append((alpha, len(w), sigma, k, changed, here.gap, counts.systems, error / size, target))
+        k, changed = int((w != 0).sum()), int(((before != 0) != (w != 0)).sum())
+        if report is not None:
+            report(w)
         if here.gap <= tol:
             break
-        if 0 < k < n and changed <= 0.15 * k + 5 and k != settled:
+        if 0 < k < n and changed <= 0.15 * k + 5:
             exact = _land(ws, w, y, alpha, cache, counts)
             if exact is not None:
                 here = exact
+                if report is not None:
+                    report(here.w)
                 break
         sigma *= growth
     return here, sigma
 
 
-def _proximal_newton(ws, center, r, q, y, alpha, step, sigma, cache, outer_cache, counts, target, outer, max_steps=25):
+def _proximal_newton(
+    ws, center, r, q, y, alpha, step, sigma, cache, outer_cache, counts, target, outer, max_steps=25
+):
     """Newton steps on min |y-Xw|^2/(2n) + alpha |w|_1 + sum (w-center)^2/(2 step); returns r, q and the residual error.
 
     The state is the residual r: given r, each coordinate's (u, v) block is minimised in closed form (`shrink`), and the
@@ -123,7 +129,9 @@ def _proximal_newton(ws, center, r, q, y, alpha, step, sigma, cache, outer_cache
             target = 0.1 * error
         if it and error <= target:
             break
-        d = _newton_direction(ws, active, center, z, mismatch, r, y, alpha, step, sigma, cache, outer_cache, counts)
+        d = _newton_direction(
+            ws, active, center, z, mismatch, r, y, alpha, step, sigma, cache, outer_cache, counts
+        )
         dq = (ws.rows @ d) / n
         t = _line_search(d, dq, r, z, y, step, threshold, n, counts)
         r = r + t * d
@@ -222,8 +230,6 @@ def _land(ws, w, y, alpha, cache, counts, max_steps=12):
         wrong = active[solved * signs < 0]
         entering = torch.nonzero(~inside & (q.abs() > alpha * (1 + 1e-9))).squeeze(1)
         infeasible = len(wrong) + len(entering)
-        if counts.log is not None:
-            counts.log.append(("land", k, len(wrong), len(entering)))
         if infeasible == 0:
             return Iterate(full, r, q, relative_gap(r, q, full, y, alpha, n))
         failures += fewest is not None and infeasible >= fewest
