@@ -105,7 +105,7 @@ def _round(space: Workspace, target: Target, alpha: float, tol: float, callback)
     p = space.design.shape[1]
     again = target.level <= alpha and target.sigma is not None
     sigma = max(FIRST_SIGMA, target.sigma / 9) if again else FIRST_SIGMA
-    target.level = max(alpha, LEVEL_RATIO * target.level)
+    target.level = _next_level(space, target, alpha)
     ws = _choose(space, target)
     final, whole = target.level <= alpha, len(ws.columns) == p
     goal = EARLY_GAP if not final else tol if whole else max(0.3 * tol, EARLY_GAP * min(target.gap, 1.0))
@@ -134,6 +134,20 @@ def _round(space: Workspace, target: Target, alpha: float, tol: float, callback)
         target.q = here.q
         return None
     return ws.columns, here.q
+
+
+def _next_level(space: Workspace, target: Target, alpha: float) -> float:
+    """The next penalty: a fixed ratio down, further if fewer than n/2 columns then exceed it."""
+    n, p = space.design.shape
+    if target.level <= alpha:
+        return alpha
+    crowd = n // 2 - int((target.w != 0).sum())
+    reach = target.level
+    if crowd >= p:
+        return alpha
+    if crowd > 0:
+        reach = float(torch.topk(target.q.abs(), crowd, sorted=False).values.min())
+    return max(alpha, min(LEVEL_RATIO * target.level, reach))
 
 
 def _choose(space: Workspace, target: Target) -> WorkingSet:

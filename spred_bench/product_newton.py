@@ -11,7 +11,9 @@ from torch import Tensor
 from spred_bench.gram_cache import GramCache, OuterCache
 
 SMALL_SYSTEM = 200  # below this many columns a factorisation is cheaper than conjugate gradients
-DIRECT_ABOVE = 3.0  # prox steps longer than this many curvatures make conjugate gradients slow
+DIRECT_ABOVE = 3.0  # prox steps longer than this many inverse curvatures make conjugate gradients slow
+SIGMA_GROWTH = 3.0  # each proximal step is this much longer than the one before
+INNER_FLOOR = 0.01  # a proximal step need not be solved to better than this fraction of the gap
 
 
 @dataclass
@@ -60,6 +62,20 @@ def relative_gap(r: Tensor, q: Tensor, w: Tensor, y: Tensor, alpha: float, n: in
     return (rr - 2 * scale * ry + scale * scale * rr + 2 * n * alpha * float(w.abs().sum())) / yy
 
 
+@dataclass
+class Subproblem:
+    """One penalty on one working set: what every step below needs, with n = len(y) and s = |y|."""
+
+    ws: WorkingSet
+    y: Tensor
+    alpha: float
+    cache: GramCache
+    outer: OuterCache
+    counts: Counts
+    n: int
+    size: float
+
+
 def minimize_on(
     ws: WorkingSet,
     start: Iterate,
@@ -70,94 +86,93 @@ def minimize_on(
     *,
     sigma: float,
     tol: float,
-    growth: float = 3.0,
-    floor: float = 0.01,
-    max_outer: int = 40,
     report: Callable[[Tensor], None] | None = None,
+    max_outer: int = 40,
 ) -> tuple[Iterate, float]:
-    """Lasso on the working set to relative gap `tol`, exactly where the support settles; returns it and the last sigma."""
+    """Lasso on the working set to relative gap `tol`, exact once the support settles; also the last sigma."""
     n = len(y)
-    w, r, q = start.w, start.r, start.q
-    here = start
-    size = float(y @ y) ** 0.5
-    target = 0.0
-    outer_cache = OuterCache(ws.rows, 1 / (n * ws.curvature))
-    for outer in range(max_outer):
-        step = sigma / ws.curvature
-        r, q, error = _proximal_newton(
-            ws, w, r, q, y, alpha, step, sigma, cache, outer_cache, counts, target * size, outer
-        )
+    sub = Subproblem(
+        ws, y, alpha, cache, OuterCache(ws.rows, 1 / (n * ws.curvature)), counts, n, float(y.norm())
+    )
+    here, r, q, target = start, start.r, start.q, None
+    w = start.w
+    for _ in range(max_outer):
         before = w
-        w = shrink(w + step * q, step * alpha)
-        primal = y - ws.rows.T @ w
-        here = Iterate(w, primal, (ws.rows @ primal) / n)
-        here.gap = relative_gap(primal, here.q, w, y, alpha, n)
-        target = max(0.1 * error / size, floor * here.gap)
-        k, changed = int((w != 0).sum()), int(((before != 0) != (w != 0)).sum())
+        w, r, q, mismatch = _proximal_newton(sub, w, r, q, sigma, target)
+        error = float(mismatch.norm()) / sub.size
+        exact = error < 1e-11
+        here = Iterate(w, r - mismatch, q if exact else q - (ws.rows @ mismatch) / n)
+        here.gap = relative_gap(here.r, here.q, w, y, alpha, n)
+        target = max(0.1 * error, INNER_FLOOR * here.gap)
         if report is not None:
             report(w)
         if here.gap <= tol:
             break
-        if 0 < k < n and changed <= 0.15 * k + 5:
-            exact = _land(ws, w, y, alpha, cache, counts)
-            if exact is not None:
-                here = exact
+        k, changed = int((w != 0).sum()), int(((before != 0) != (w != 0)).sum())
+        if 0 < k < n and (k <= SMALL_SYSTEM or changed <= 0.15 * k):
+            landed = _land(sub, w)
+            if landed is not None:
+                here = landed
                 if report is not None:
                     report(here.w)
                 break
-        sigma *= growth
+        sigma *= SIGMA_GROWTH
     return here, sigma
 
 
 def _proximal_newton(
-    ws, center, r, q, y, alpha, step, sigma, cache, outer_cache, counts, target, outer, max_steps=25
+    sub: Subproblem, center: Tensor, r: Tensor, q: Tensor, sigma: float, target, max_steps=25
 ):
-    """Newton steps on min |y-Xw|^2/(2n) + alpha |w|_1 + sum (w-center)^2/(2 step); returns r, q and the residual error.
+    """Newton steps on |y-Xw|^2/(2n) + alpha |w|_1 + sum (w-center)^2/(2 step); returns w, r, q, r - (y - Xw).
 
-    The state is the residual r: given r, each coordinate's (u, v) block is minimised in closed form (`shrink`), and the
-    blocks that leave the saddle at (0, 0) are the active columns of the Newton system.
+    The state is the residual r: given r, each coordinate's (u, v) block is minimised in closed form (`shrink`), and
+    the blocks that leave the saddle at (0, 0) are the active columns of the Newton system. Stops when the mismatch
+    of r and w is at most `target` |y|; without a target, at a tenth of the first.
     """
-    n = len(y)
-    threshold = step * alpha
-    for it in range(max_steps):
+    step = sigma / sub.ws.curvature
+    threshold = step * sub.alpha
+    for it in range(max_steps + 1):
         z = center + step * q
         w = shrink(z, threshold)
         active = torch.nonzero(w).squeeze(1)
-        mismatch = r - y + ws.rows.T @ w
-        error = float(mismatch.norm())
-        if it == 0 and outer == 0:
-            target = 0.1 * error
-        if it and error <= target:
-            break
-        d = _newton_direction(
-            ws, active, center, z, mismatch, r, y, alpha, step, sigma, cache, outer_cache, counts
-        )
-        dq = (ws.rows @ d) / n
-        t = _line_search(d, dq, r, z, y, step, threshold, n, counts)
+        mismatch = r - sub.y + _combine_rows(sub.ws.rows, active, w)
+        error = float(mismatch.norm()) / sub.size
+        target = 0.1 * error if target is None else target
+        if (it and error <= target) or it == max_steps:
+            return w, r, q, mismatch
+        d = _newton_direction(sub, active, center, z, mismatch, r, step, sigma)
+        dq = (sub.ws.rows @ d) / sub.n
+        t = _line_search(d, dq, r, z, sub.y, step, threshold, sub.n, sub.counts)
         r = r + t * d
         q = q + t * dq
-    return r, q, error
 
 
-def _newton_direction(ws, active, center, z, mismatch, r, y, alpha, step, sigma, cache, outer, counts):
-    """Change of the residual (n,) by one Newton step: a k x k system in the products, or its n x n dual, or CG."""
-    n, k = len(y), len(active)
+def _combine_rows(rows: Tensor, active: Tensor, w: Tensor) -> Tensor:
+    """X w (n,) for w (c,) that vanishes outside `active`."""
+    if 4 * len(active) <= len(w):
+        return rows.index_select(0, active).T @ w[active]
+    return rows.T @ w
+
+
+def _newton_direction(sub: Subproblem, active, center, z, mismatch, r, step, sigma):
+    """Change of the residual (n,) by one Newton step: k x k in the products, or its n x n dual, or CG."""
+    n, k, ws = sub.n, len(active), sub.ws
     if k == 0:
         return -mismatch
-    counts.systems += 1
+    sub.counts.systems += 1
     if sigma <= DIRECT_ABOVE and k > SMALL_SYSTEM:
-        return _conjugate_gradients(ws.rows[active], step[active] / n, -mismatch, counts)
+        return _conjugate_gradients(ws.rows[active], step[active] / n, -mismatch, sub.counts)
     if k <= 0.95 * n:
-        counts.cubes += (k / 1000) ** 3
-        system = cache.matrix(ws.columns, ws.rows, active)
+        sub.counts.cubes += (k / 1000) ** 3
+        system = sub.cache.matrix(ws.columns, ws.rows, active)
         system.diagonal().add_(1 / step[active])
-        target = center[active] / step[active] + ws.b[active] - alpha * torch.sign(z[active])
+        target = center[active] / step[active] + ws.b[active] - sub.alpha * torch.sign(z[active])
         factor, _ = torch.linalg.cholesky_ex(system)
         w = torch.zeros_like(z)
         w[active] = torch.cholesky_solve(target[:, None], factor)[:, 0]
-        return y - ws.rows.T @ w - r
-    counts.cubes += (n / 1000) ** 3
-    system = outer.matrix(active)  # scaled by 1 / (n curvature), that is by step / (n sigma)
+        return sub.y - _combine_rows(ws.rows, active, w) - r
+    sub.counts.cubes += (n / 1000) ** 3
+    system = sub.outer.matrix(active)  # scaled by 1 / (n curvature), that is by step / (n sigma)
     system.diagonal().add_(1 / sigma)
     factor, _ = torch.linalg.cholesky_ex(system)
     return -torch.cholesky_solve(mismatch[:, None], factor)[:, 0] / sigma
@@ -206,9 +221,9 @@ def _line_search(d, dq, r, z, y, step, threshold, n, counts):
     return low if low > 0 else high
 
 
-def _land(ws, w, y, alpha, cache, counts, max_steps=12):
+def _land(sub: Subproblem, w: Tensor, max_steps: int = 12) -> Iterate | None:
     """Exact solution from the support and signs of w: exchange wrong signs and violators while they become fewer."""
-    n = len(y)
+    ws, n, alpha = sub.ws, sub.n, sub.alpha
     inside, sign = w != 0, torch.sign(w)
     fewest, failures = None, 0
     for _ in range(max_steps):
@@ -216,22 +231,22 @@ def _land(ws, w, y, alpha, cache, counts, max_steps=12):
         k = len(active)
         if k == 0 or k > n:
             return None
-        counts.landings += 1
-        counts.cubes += (k / 1000) ** 3
-        factor, info = torch.linalg.cholesky_ex(cache.matrix(ws.columns, ws.rows, active))
+        sub.counts.landings += 1
+        sub.counts.cubes += (k / 1000) ** 3
+        factor, info = torch.linalg.cholesky_ex(sub.cache.matrix(ws.columns, ws.rows, active))
         if int(info) > 0:
             return None
         signs = sign[active]
         solved = torch.cholesky_solve((ws.b[active] - alpha * signs)[:, None], factor)[:, 0]
         full = torch.zeros_like(w)
         full[active] = solved
-        r = y - ws.rows.T @ full
+        r = sub.y - _combine_rows(ws.rows, active, full)
         q = (ws.rows @ r) / n
         wrong = active[solved * signs < 0]
         entering = torch.nonzero(~inside & (q.abs() > alpha * (1 + 1e-9))).squeeze(1)
         infeasible = len(wrong) + len(entering)
         if infeasible == 0:
-            return Iterate(full, r, q, relative_gap(r, q, full, y, alpha, n))
+            return Iterate(full, r, q, relative_gap(r, q, full, sub.y, alpha, n))
         failures += fewest is not None and infeasible >= fewest
         fewest = infeasible if fewest is None else min(fewest, infeasible)
         if infeasible > 0.15 * k + 5 or failures >= 2:
