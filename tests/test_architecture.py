@@ -18,7 +18,7 @@ LAYERS = (
     ("integrity",),
     ("plan",),
     ("tasks",),
-    ("solvers", "methods"),
+    ("solvers", "methods", "stacked"),
     ("isolation", "worker"),
     ("trainer", "monitor"),
     ("data", "models", "callbacks", "checkpoint", "forward", "snapshot", "batches", "schedules"),
