@@ -24,6 +24,13 @@ class Fate:
     cells: dict = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Lost:
+    """The answer of a job that could not give one."""
+
+    reason: str
+
+
 def is_complete(path: Path) -> bool:
     """Whether the run at `path` has nothing left to do: done, and no cell skipped that could now be possible."""
     try:
@@ -44,6 +51,9 @@ def settle(fate: Fate, result=None, reason: str = "") -> Fate:
         fate.state, fate.code, fate.text = result.state, result.code, result.text
         return fate
     status = manifest.get("status")
+    if status in ("running", "interrupted"):  # it could not write what it had done: the journal knows
+        kept = records.read_journal(fate.path / "cells.jsonl").values()
+        fate.cells = {"done": sum(entry["status"] in records.FINAL for entry in kept)}
     if locking.is_held(fate.path / ".lock"):
         fate.state, fate.code, fate.text = "running", 1, "a process is still working on it"
     elif status in ("done", "failed"):

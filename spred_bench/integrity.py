@@ -49,7 +49,9 @@ def restore_records(plan, directory: RunDirectory, report: Callable[[str], None]
     if path.exists():
         with records.writing(path):
             os.replace(path, path.with_suffix(".csv.damaged"))
-        report(f"note: {path} was truncated or edited; written anew from the journal, the old one is {path.name}.damaged")
+        report(
+            f"note: {path} was truncated or edited; written anew from the journal, the old one is {path.name}.damaged"
+        )
     else:
         report(f"note: {path} was missing; written anew from the journal")
     directory.write("records.csv", expected)

@@ -2,7 +2,6 @@
 
 import contextlib
 import shutil
-import sys
 import time
 import traceback
 from collections.abc import Callable, Mapping
@@ -13,6 +12,7 @@ from pathlib import Path
 from spred_bench import __version__, integrity, records, signals, timing
 from spred_bench.errors import Skip, UserError
 from spred_bench.plan import Plan
+from spred_bench.progress import show as _progress
 from spred_bench.records import Cell, RunDirectory
 
 
@@ -105,23 +105,19 @@ def _require_distinct(cells: list[Cell]) -> None:
 
 
 def _run_cells(plan, directory, todo, outcome, report) -> None:
-    from tqdm import tqdm
-
-    terminal = sys.stderr.isatty()
-    with tqdm(todo, disable=not terminal, unit="cell", leave=False) as bar:
-        for number, (index, cell) in enumerate(bar, 1):
+    with _progress(todo, report) as bar:
+        for number, (index, cell) in enumerate(todo, 1):
             signals.check()
-            bar.set_description(cell.id[-60:])
+            bar.begin(cell.id)
             plan.task.scratch = directory.scratch(cell)
             entry = {"index": index, **run_cell(plan.task, cell)}
             directory.append(entry)
             shutil.rmtree(plan.task.scratch, ignore_errors=True)
             bucket = entry["status"] if entry["status"] in ("failed", "skipped") else "done"
             setattr(outcome, bucket, getattr(outcome, bucket) + 1)
-            if entry["note"] or not terminal:
-                reason = f": {entry['note']}" if entry["note"] else ""
-                line = f"[{number}/{len(todo)}] {cell.id} {entry['status']} {entry['seconds']:.2f} s{reason}"
-                tqdm.write(line) if terminal else report(line)
+            reason = f": {entry['note']}" if entry["note"] else ""
+            line = f"[{number}/{len(todo)}] {cell.id} {entry['status']} {entry['seconds']:.2f} s{reason}"
+            bar.end(line, important=bool(reason))
 
 
 def _begin(plan: Plan, directory: RunDirectory, command: str, launch: str) -> dict:

@@ -1,8 +1,6 @@
 """Sweeps: hydra's own expansion of a grid, but only what is missing is launched, and every run is accounted for."""
 
 import contextlib
-import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,11 +9,11 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn, JobStatus
-from hydra.plugins.launcher import Launcher
 from omegaconf import open_dict
 
-from spred_bench import closing, composition, pool, signals, timing
+from spred_bench import closing, composition, signals
 from spred_bench.jobs import Job, Result
+from spred_bench.local_pool import LocalPool
 
 
 def register() -> None:
@@ -85,78 +83,57 @@ class Sweeper(BasicSweeper):
         job = self._command.job
         entries = [{"overrides": fate.words, "path": str(fate.path), "config": config} for _, fate, config in todo]
         job.write_sweep(results_dir, entries)
-        results, reason = [], ""
-        try:
-            size = self.max_batch_size or len(todo)
-            for first in range(0, len(todo), size):
-                words = [list(words) for words, _, _ in todo[first : first + size]]
-                results += [answer.return_value for answer in self.launcher.launch(words, first)]
-        except Exception as error:  # a launcher whose worker died tells nothing of the others: see what they left
-            reason = f"{type(error).__name__}: {error}".splitlines()[0]
-        results += [None] * (len(todo) - len(results))
-        for (_, fate, _), result in zip(todo, results, strict=True):
-            if isinstance(result, pool.Ended):
-                result, reason = result.result, result.reason
-            closing.settle(fate, result, reason)
+        answers, reason = self._answers([list(words) for words, _, _ in todo])
+        for (_, fate, _), answer in zip(todo, answers, strict=True):
+            if isinstance(answer, closing.Lost):
+                closing.settle(fate, None, answer.reason)
+            else:
+                closing.settle(fate, answer, reason)
         if not any(fate.state == "running" for _, fate, _ in todo):
             job.sweep_file.unlink(missing_ok=True)
+        if reason:
+            # The launcher gave up on all when one worker died (joblib): go on with the others, and try those that
+            # were under way one by one, since any of them may have been the one.
+            left = [entry for entry in todo if entry[1].state == "not started"]
+            if 0 < len(left) < len(todo):
+                self._launch(left, results_dir)
+            suspects = [entry for entry in todo if entry[1].state == "crashed"]
+            for entry in suspects if len(suspects) > 1 else []:
+                self._launch([entry], results_dir)
 
-
-class LocalPool(Launcher):
-    """`hydra/launcher=local_pool`: each run in a process of its own on this machine; see pool.py.
-
-    n_jobs: runs at a time; null for as many as there are cores for.  threads: of each run; null shares the cores.
-    gpus: 0, or the number of GPUs to hand out, one to each place of the pool in turns.
-    """
-
-    def __init__(self, n_jobs: int | None = 1, threads: int | None = None, gpus: int = 0):
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        self._n_jobs = n_jobs or max(cores // (threads or 1), 1)
-        self._threads = threads or max(cores // self._n_jobs, 1)
-        self._gpus = gpus
-
-    def setup(self, *, hydra_context, task_function, config) -> None:
-        """See hydra."""
-        self._command = task_function
-
-    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> list[JobReturn]:
-        """Run them all; each answer holds a pool.Ended."""
-        job = self._command.job
-        entries = job.entries()[initial_job_idx : initial_job_idx + len(job_overrides)]
-
-        def ended(number: int, end: pool.Ended) -> None:
-            text = end.result.text if end.result else end.reason
-            name = entries[number]["overrides"] or entries[number]["path"]
-            print(f"[{initial_job_idx + number + 1}/{len(job.entries())}] {name}: {text}", flush=True)
-
-        # What checking the command has loaded here is what its runs will need there.
-        loaded = [name for name in sys.modules if name.startswith("spred_bench.") and name != "spred_bench.__main__"]
-        with limited_threads(self._threads):
-            endings = pool.run_all(
-                job.run,
-                [entry["config"] for entry in entries],
-                min(self._n_jobs, len(entries)),
-                preload=loaded,
-                environments=[{"CUDA_VISIBLE_DEVICES": gpu} for gpu in visible_gpus(self._gpus)] or [{}],
-                logs=[Path(entry["path"]) / "log.txt" for entry in entries],
-                ended=ended,
-            )
-        return [JobReturn(_return_value=end, status=JobStatus.COMPLETED) for end in endings]
-
-
-def visible_gpus(count: int) -> list[str]:
-    """The first `count` GPUs that this process may use, as CUDA_VISIBLE_DEVICES names them."""
-    given = [name for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name]
-    return (given or [str(i) for i in range(count)])[:count]
+    def _answers(self, jobs: list[list[str]]) -> tuple[list, str]:
+        """(the answer of each job or None, why some have none)."""
+        answers, size = [], self.max_batch_size or len(jobs)
+        try:
+            with patient_submitit(self.launcher):
+                for first in range(0, len(jobs), size):
+                    launched = self.launcher.launch(jobs[first : first + size], first)
+                    answers += [answer.return_value for answer in launched]
+        except Exception as error:  # of the launcher: a job raises nothing
+            return answers + [None] * (len(jobs) - len(answers)), f"{type(error).__name__}: {error}".partition(". ")[0]
+        return answers, ""
 
 
 @contextlib.contextmanager
-def limited_threads(count: int):
-    """Tell libraries that processes started here will load how many threads to use; what the user has set stays."""
-    mine = [name for name in timing.THREAD_VARIABLES if name not in os.environ]
-    os.environ.update(dict.fromkeys(mine, str(count)))
+def patient_submitit(launcher):
+    """Let submitit's launcher wait for all jobs: it asks one after the other, and leaves at the first that died."""
+    if not type(launcher).__module__.startswith("hydra_plugins.hydra_submitit_launcher"):
+        yield
+        return
+    from submitit.core.core import Job as Submitted
+    from submitit.core.utils import FailedJobError, UncompletedJobError
+
+    results = Submitted.results
+
+    def patient(self):
+        try:
+            return results(self)
+        except (FailedJobError, UncompletedJobError) as error:
+            reason = f"{type(error).__name__}; its output is in {self.paths.stderr}"
+            return [JobReturn(_return_value=closing.Lost(reason), status=JobStatus.COMPLETED)]
+
+    Submitted.results = patient
     try:
         yield
     finally:
-        for name in mine:
-            del os.environ[name]
+        Submitted.results = results

@@ -14,6 +14,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = (
     ("cli", "__main__"),
     ("verbs", "sweeping"),
+    ("local_pool",),
     ("closing", "composition"),
     ("jobs",),
     ("summary", "runner"),
@@ -25,7 +26,7 @@ LAYERS = (
     ("trainer", "monitor"),
     ("data", "models", "callbacks", "checkpoint", "forward", "snapshot", "batches", "schedules"),
     ("plots", "collecting", "listing"),
-    ("components", "lasso", "redundancy", "sparsity", "records", "timing", "device", "pool"),
+    ("components", "lasso", "redundancy", "sparsity", "records", "timing", "device", "pool", "progress"),
     ("locking", "signals", "pool_server"),
     ("errors", "__init__"),
 )
@@ -57,7 +58,7 @@ def test_imports_point_down(path):
 def test_only_the_command_line_knows_hydra():
     users = {part(path) for path in FILES if "hydra" in path.read_text() and "import hydra" in path.read_text()}
     users |= {part(path) for path in FILES if "from hydra" in path.read_text()}
-    assert users <= {"cli", "composition", "sweeping"}
+    assert users <= {"cli", "composition", "sweeping", "local_pool"}
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
