@@ -112,7 +112,8 @@ def _run_cells(plan, directory, todo, outcome, report) -> None:
             plan.task.scratch = directory.scratch(cell)
             entry = {"index": index, **run_cell(plan.task, cell)}
             directory.append(entry)
-            shutil.rmtree(plan.task.scratch, ignore_errors=True)
+            if entry["status"] != "failed":
+                shutil.rmtree(plan.task.scratch, ignore_errors=True)
             bucket = entry["status"] if entry["status"] in ("failed", "skipped") else "done"
             setattr(outcome, bucket, getattr(outcome, bucket) + 1)
             reason = f": {entry['note']}" if entry["note"] else ""
