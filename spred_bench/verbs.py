@@ -53,8 +53,14 @@ def _collect(parser, words) -> int:
 
     parser.add_argument("task", nargs="*", help="tasks; all that have runs when none is named")
     parser.add_argument("--results-dir", type=Path, default=Path("results"))
+    parser.add_argument("--where", nargs="+", default=[], metavar="KEY=VALUE", help="only runs so configured")
+    parser.add_argument("--output", type=Path, help="folder for the tables (default: that of the task)")
     options = parser.parse_args(words)
-    for line in collecting.collect(options.results_dir, options.task):
+    for word in options.where:
+        if "=" not in word:
+            parser.error(f"--where {word}: expected key=value")
+    where = dict(word.split("=", 1) for word in options.where)
+    for line in collecting.collect(options.results_dir, options.task, where, options.output):
         print(line)
     return 0
 
