@@ -40,6 +40,16 @@ def to_plan(cfg) -> plan.Plan:
     return assembled
 
 
+def resolved(words: list[str]) -> dict:
+    """The configuration that the words of a command (key=value) make, nothing built yet. Raises UserError."""
+    register_resolvers()
+    try:
+        with initialize_config_dir(version_base="1.3", config_dir=str(config_dir())):
+            return plain(compose("config", _split(words)[0]))
+    except (HydraException, OmegaConfBaseException) as error:
+        raise UserError(one_line(error)) from None
+
+
 def check(argv: list[str]) -> None:
     """Compose and build what the command asks for, so that a mistake ends here and nothing is written.
 

@@ -1,6 +1,7 @@
 """The verbs of the command line, such as `list` and `plot`. Each takes its words and returns an exit code."""
 
 import argparse
+import os
 from pathlib import Path
 
 from spred_bench import components, listing
@@ -79,4 +80,26 @@ def _plot(parser, words) -> int:
     return 0
 
 
-_VERBS = {"help": _help, "list": _list, "info": _info, "collect": _collect, "plot": _plot, "version": _version}
+def _doctor(parser, words) -> int:
+    """Examine this machine: packages, devices, threads, solvers, launchers, data, disk. Exit code 1 for a problem."""
+    from spred_bench import doctor
+
+    parser.add_argument("--results-dir", type=Path, default=Path("results"))
+    parser.add_argument("--data-dir", type=Path, default=Path(os.environ.get("SPRED_DATA_DIR", "data")))
+    options = parser.parse_args(words)
+    return doctor.examine(options.results_dir, options.data_dir)
+
+
+def _prepare(parser, words) -> int:
+    """Fetch and check the data of a task (task=..., data=..., data_dir=...), the only command that downloads."""
+    from spred_bench import composition, preparing
+
+    parser.add_argument("override", nargs="*", help="as for a run: task=..., data=..., data_dir=...")
+    preparing.prepare(composition.resolved(parser.parse_args(words).override))
+    return 0
+
+
+_VERBS = {
+    **{"help": _help, "list": _list, "info": _info, "doctor": _doctor, "prepare": _prepare},
+    **{"collect": _collect, "plot": _plot, "version": _version},
+}

@@ -14,7 +14,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = (
     ("cli", "__main__"),
     ("verbs", "sweeping"),
-    ("local_pool",),
+    ("local_pool", "doctor", "preparing"),
     ("closing", "composition"),
     ("jobs",),
     ("summary", "runner"),
@@ -26,7 +26,7 @@ LAYERS = (
     ("trainer", "monitor"),
     ("data", "models", "callbacks", "checkpoint", "forward", "snapshot", "batches", "schedules"),
     ("plots", "collecting", "listing"),
-    ("components", "lasso", "redundancy", "sparsity", "records", "timing", "device", "pool", "progress"),
+    ("components", "lasso", "redundancy", "sparsity", "records", "timing", "device", "pool", "progress", "download"),
     ("locking", "signals", "pool_server"),
     ("errors", "__init__"),
 )
