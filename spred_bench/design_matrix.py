@@ -43,9 +43,7 @@ def wrap_design(X) -> Design:
     if not sparse and not isinstance(X, Tensor):
         X = np.asarray(X)
     if X.ndim != 2 or 0 in X.shape:
-        raise ValueError(
-            f"X must be a matrix with at least one row and one column, got shape {tuple(X.shape)}"
-        )
+        raise ValueError(f"X must be a matrix with at least one row and one column, got shape {tuple(X.shape)}")
     if sparse:
         X = X if X.format in ("csr", "csc") else X.tocsc()
         X = X if X.dtype in (np.float32, np.float64) else X.astype(np.float64)
@@ -85,9 +83,7 @@ def correlate(design: Design, R: Tensor) -> Tensor:
 def gather(design: Design, columns: Tensor) -> Tensor:
     """The chosen columns (k,) as the rows of a contiguous float64 matrix (k, n)."""
     if design.is_sparse:
-        rows = torch.from_numpy(
-            np.ascontiguousarray(design.X[:, columns.numpy()].toarray().T, dtype=np.float64)
-        )
+        rows = torch.from_numpy(np.ascontiguousarray(design.X[:, columns.numpy()].toarray().T, dtype=np.float64))
     elif design.X.stride(0) <= design.X.stride(1):  # column-major: each column is contiguous
         rows = design.X.T.index_select(0, columns).to(torch.float64)
     else:

@@ -70,9 +70,7 @@ def start_targets(space: Workspace, Y: Tensor, starts: Tensor | None, alpha: flo
     return targets
 
 
-def advance(
-    space: Workspace, targets: list[Target], alpha: float, tol: float, max_iter: int, callback=None
-) -> int:
+def advance(space: Workspace, targets: list[Target], alpha: float, tol: float, max_iter: int, callback=None) -> int:
     """Rounds until every target's relative gap at alpha is at most tol or stops falling; returns their number."""
     for target in targets:
         target.best, target.stalled = float("inf"), 0

@@ -28,9 +28,7 @@ def minimum_norm(design: Design, targets: list) -> np.ndarray:
             gram[:, block] = correlate(design, rows.T)
     values, vectors = torch.linalg.eigh((gram + gram.T) / 2)
     kept = values > values[-1].clamp(min=0) * 1e-14
-    inverse = torch.where(
-        kept, 1 / torch.where(kept, values, torch.ones_like(values)), torch.zeros_like(values)
-    )
+    inverse = torch.where(kept, 1 / torch.where(kept, values, torch.ones_like(values)), torch.zeros_like(values))
     gaps = np.zeros(len(targets))
     for j, target in enumerate(targets):
         right = target.y if wide else target.b * n

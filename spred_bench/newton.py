@@ -153,9 +153,7 @@ def _as_matrix(w, m: int, p: int, device: torch.device) -> Tensor:
     return w
 
 
-def package(
-    X, y, coef: Tensor, centre, gaps: np.ndarray, rounds: int, tol: float, space: Workspace
-) -> LassoResult:
+def package(X, y, coef: Tensor, centre, gaps: np.ndarray, rounds: int, tol: float, space: Workspace) -> LassoResult:
     """Undo the block form: one target gives vectors, NumPy input gives NumPy output; warn if the gap is above tol."""
     worst = float(gaps.max())
     if not worst <= tol:

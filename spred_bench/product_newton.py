@@ -91,9 +91,7 @@ def minimize_on(
 ) -> tuple[Iterate, float]:
     """Lasso on the working set to relative gap `tol`, exact once the support settles; also the last sigma."""
     n = len(y)
-    sub = Subproblem(
-        ws, y, alpha, cache, OuterCache(ws.rows, 1 / (n * ws.curvature)), counts, n, float(y.norm())
-    )
+    sub = Subproblem(ws, y, alpha, cache, OuterCache(ws.rows, 1 / (n * ws.curvature)), counts, n, float(y.norm()))
     here, r, q, target = start, start.r, start.q, None
     w = start.w
     for _ in range(max_outer):
@@ -120,9 +118,7 @@ def minimize_on(
     return here, sigma
 
 
-def _proximal_newton(
-    sub: Subproblem, center: Tensor, r: Tensor, q: Tensor, sigma: float, target, max_steps=25
-):
+def _proximal_newton(sub: Subproblem, center: Tensor, r: Tensor, q: Tensor, sigma: float, target, max_steps=25):
     """Newton steps on |y-Xw|^2/(2n) + alpha |w|_1 + sum (w-center)^2/(2 step); returns w, r, q, r - (y - Xw).
 
     The state is the residual r: given r, each coordinate's (u, v) block is minimised in closed form (`shrink`), and

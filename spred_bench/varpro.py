@@ -66,8 +66,6 @@ def solve_by_projection(X, y, alpha: float, *, tol: float = 1e-6, max_iter: int 
     except Reached:
         pass
     if not best["gap"] <= tol:
-        message = (
-            f"variable projection stopped at a relative duality gap of {best['gap']:.2e}, above tol={tol:.2e}"
-        )
+        message = f"variable projection stopped at a relative duality gap of {best['gap']:.2e}, above tol={tol:.2e}"
         warnings.warn(message, ConvergenceWarning, stacklevel=2)
     return best["w"], float(best["gap"])

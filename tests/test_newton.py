@@ -147,9 +147,7 @@ def test_scales_of_columns_and_target(scale):
     X = X * np.geomspace(1e-2, 1e2, 120)
     alpha = 0.05 * largest_alpha(X, y)
     plain = solve_lasso(X, y, alpha, tol=1e-10).coef
-    np.testing.assert_allclose(
-        solve_lasso(X, scale * y, scale * alpha, tol=1e-10).coef / scale, plain, atol=1e-5
-    )
+    np.testing.assert_allclose(solve_lasso(X, scale * y, scale * alpha, tol=1e-10).coef / scale, plain, atol=1e-5)
 
 
 @pytest.mark.parametrize("rho", [0.6, 0.95])
@@ -166,9 +164,7 @@ def test_correlated_columns(rho):
 def test_smallest_shapes(shape):
     X, y = problem(*shape)
     alpha = 0.3 * largest_alpha(X, y)
-    np.testing.assert_allclose(
-        solve_lasso(X, y, alpha, tol=1e-12).coef, reference(X, y, alpha).coef_, atol=1e-7
-    )
+    np.testing.assert_allclose(solve_lasso(X, y, alpha, tol=1e-12).coef, reference(X, y, alpha).coef_, atol=1e-7)
 
 
 def test_zero_target():
@@ -187,9 +183,7 @@ def test_read_only_integer_and_strided_input():
     np.testing.assert_allclose(solve_lasso(wide, y, 0.05, tol=1e-10).coef, expected, atol=1e-10)
     np.testing.assert_allclose(solve_lasso(X[::-1], y[::-1], 0.05, tol=1e-10).coef, expected, atol=1e-8)
     Z = np.random.default_rng(4).integers(-5, 6, (40, 60))
-    np.testing.assert_allclose(
-        solve_lasso(Z, y, 0.05, tol=1e-10).coef, reference(Z, y, 0.05).coef_, atol=1e-6
-    )
+    np.testing.assert_allclose(solve_lasso(Z, y, 0.05, tol=1e-10).coef, reference(Z, y, 0.05).coef_, atol=1e-6)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
