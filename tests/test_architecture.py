@@ -17,7 +17,7 @@ LAYERS = (
     ("summary", "runner"),
     ("plan",),
     ("tasks",),
-    ("solvers", "methods"),
+    ("solvers", "methods", "stacked"),
     ("trainer", "monitor"),
     ("data", "models", "callbacks", "checkpoint", "forward", "snapshot", "batches", "schedules"),
     ("plots", "collecting", "listing"),
