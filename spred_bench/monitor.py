@@ -52,13 +52,14 @@ class Monitor:
         """Set the clock to zero: a solver calls it after its warm-up (compilation), which is not to be counted."""
         self.watch = Stopwatch(self.device).start()
 
-    def ladder(self, tightest: float = 1e-14):
-        """Tolerances 1e-1, 1e-2, ... for a black box, each with a clock of its own, until told to stop."""
-        tolerance = 1e-1
-        while tolerance >= tightest:
+    def ladder(self):
+        """Tolerances 1e-2, 3e-3, 1e-3, ... for a black box, each with a clock of its own, until told to stop.
+
+        Two to the decade: the time to a gap is that of the loosest tolerance that reaches it, to within a half decade.
+        """
+        for half_decade in range(4, 29):
             self.restart()
-            yield tolerance
-            tolerance /= 10
+            yield 10 ** (-half_decade / 2)
 
     def due(self, step: int) -> bool:
         """Whether the iterate of this step would be judged: cheap, to be asked at every step."""

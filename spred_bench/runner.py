@@ -79,6 +79,9 @@ def run(plan: Plan, command: str, report: Callable[[str], None] = print) -> Outc
         except BaseException as interruption:
             _end(plan, directory, manifest, "interrupted", outcome, traceback=repr(interruption))
             raise
+        finally:
+            if hasattr(plan.task, "close"):
+                plan.task.close()
         _end(plan, directory, manifest, "failed" if outcome.failed else "done", outcome)
     return outcome
 

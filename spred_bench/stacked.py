@@ -103,7 +103,7 @@ class StackedLasso(nn.Module):
 def _one_thread():
     """Torch splits some operations (the square root in Adam) from 2048 entries on; for so few, waking threads is slow.
 
-    On a machine that others use too it was forty times slower.
+    On a busy machine of two cores this made Adam about forty times slower.
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

@@ -13,7 +13,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.optim import LBFGS, Optimizer
@@ -175,9 +174,11 @@ class Trainer:
             return due, False
         with self.stopwatch.paused(), torch.no_grad():
             answers = [callback(self) for callback in due]
+            answers = [a.item() if hasattr(a, "item") else a for a in answers]  # bools of numpy and torch
         for callback, answer in zip(due, answers, strict=True):
-            if answer is not None and not isinstance(answer, (bool, np.bool_)):
-                raise TypeError(f"{callback} returned {answer!r}: return True to stop, None or False to go on")
+            if not (answer is None or isinstance(answer, bool)):
+                name = getattr(callback, "callback", callback)
+                raise TypeError(f"{name} returned {answer!r}: return True to stop, None or False to go on")
         return due, any(answers)
 
     def _verdict(self, stop: bool) -> str | None:

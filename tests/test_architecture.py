@@ -18,6 +18,7 @@ LAYERS = (
     ("plan",),
     ("tasks",),
     ("solvers", "methods", "stacked"),
+    ("isolation", "worker"),
     ("trainer", "monitor"),
     ("data", "models", "callbacks", "checkpoint", "forward", "snapshot", "batches", "schedules"),
     ("plots", "collecting", "listing"),

@@ -41,7 +41,7 @@ def test_regression_sources_are_reproducible_and_of_matching_shapes(name, tmp_pa
     if spec.get("path") == "???":
         np.savez(tmp_path / "own.npz", X=np.eye(4), y=np.arange(4.0))
         spec |= {"path": str(tmp_path / "own.npz")}
-    small = {"n_samples": 8, "n_features": 12}
+    small = {"n_samples": 12, "n_features": 8}
     known = components.parameters(components.load_target(spec["_target_"], name))
     spec |= {key: value for key, value in small.items() if key in known}
     for source in components.build_group("data", {name: spec}).values():

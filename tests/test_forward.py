@@ -69,6 +69,4 @@ def test_batch_and_loss_stay_on_one_device():
         optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
         trainer = Trainer(model, optimizer, classify, data, max_steps=1)
         batch = next(trainer.batches)
-        assert (
-            trainer.device.type == batch[0].device.type == trainer.forward(model, batch).device.type == "cuda"
-        )
+        assert trainer.device.type == batch[0].device.type == trainer.forward(model, batch).device.type == "cuda"

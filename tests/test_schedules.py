@@ -30,9 +30,7 @@ def test_linear_and_cosine_fall_from_the_full_rate_to_the_floor():
     assert rates(schedules.linear(), 4)[:, 0].tolist() == [1.0, 0.75, 0.5, 0.25]
     assert rates(schedules.linear(floor=0.5), 2)[:, 0].tolist() == [1.0, 0.75]
     cosine = rates(schedules.cosine(warmup=2, floor=0.1), 102)[:, 0]
-    assert (
-        cosine[2] == 1.0 and cosine[52] == pytest.approx(0.55) and cosine[-1] == pytest.approx(0.1, abs=1e-3)
-    )
+    assert cosine[2] == 1.0 and cosine[52] == pytest.approx(0.55) and cosine[-1] == pytest.approx(0.1, abs=1e-3)
 
 
 def test_one_cycle_rises_and_falls():

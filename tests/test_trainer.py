@@ -66,9 +66,7 @@ def test_same_as_a_loop_written_by_hand():
 def test_lbfgs_goes_through_the_same_loop():
     w = start()
     optimizer = torch.optim.LBFGS([w], line_search_fn="strong_wolfe")
-    run = train(
-        w, optimizer, lambda w, b: ((w - b) ** 4 + (w - b) ** 2).sum(), torch.tensor([3.0, 4.0]), max_steps=5
-    )
+    run = train(w, optimizer, lambda w, b: ((w - b) ** 4 + (w - b) ** 2).sum(), torch.tensor([3.0, 4.0]), max_steps=5)
     assert run.status == "done"
     assert torch.allclose(w, torch.tensor([3.0, 4.0]), atol=1e-4)
 
@@ -122,6 +120,7 @@ def test_step_zero_is_measured_before_anything_moves():
         ({"max_steps": 7, "until": every(2, lambda run: run.step >= 3)}, "done", 4),
         ({"max_steps": 7, "until": lambda run: run.step == 7}, "done", 7),
         ({"max_steps": 7, "callbacks": [lambda run: run.step == 2]}, "done", 2),
+        ({"max_steps": 7, "until": lambda run: torch.tensor(run.step > 2)}, "done", 3),
         ({"max_steps": 7, "time_limit_s": 0}, "timeout", 0),
     ],
 )
@@ -141,9 +140,7 @@ def test_a_callback_must_answer_with_a_bool():
 def test_divergence_goes_back_to_the_last_checked_finite_parameters():
     """|w| grows 99-fold a step: w^2 leaves float32 at step 10 or 11, between two checks."""
     w = start([1.0])
-    run = descend(
-        w, lr=50.0, max_steps=1000, check_every=4, callbacks=[recorder(lambda run: {"w": run.model})]
-    )
+    run = descend(w, lr=50.0, max_steps=1000, check_every=4, callbacks=[recorder(lambda run: {"w": run.model})])
     assert run.status == "diverged"
     assert run.step == 8 and [row["step"] for row in run.rows] == list(range(9))
     assert run.rows[-1]["w"] == w.tolist() == [pytest.approx(99.0**8, rel=1e-4)]

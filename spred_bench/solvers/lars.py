@@ -3,6 +3,8 @@
 A black box with one answer: the path either reaches alpha or it does not.
 """
 
+from typing import ClassVar
+
 import numpy as np
 from pydantic import PositiveInt
 
@@ -16,6 +18,7 @@ class Solver:
     """LARS with the lasso modification, one path per target."""
 
     max_iter: PositiveInt = 100_000
+    black_box: ClassVar[bool] = True
 
     def solve(self, problem, monitor):
         """Coefficients of `problem`, shape (p,) or (p, m)."""

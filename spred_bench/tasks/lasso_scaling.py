@@ -1,20 +1,19 @@
 """Lasso at scale (paper, Fig. 2 right): time to a certified gap, solver against solver, on one problem."""
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 import pandas as pd
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
 from spred_bench import lasso
 from spred_bench.components import component
-from spred_bench.data.gaussian import Source as Gaussian
+from spred_bench.isolation import ProblemFiles, Worker, solve_here
 from spred_bench.lasso import LassoProblem
-from spred_bench.monitor import ZERO_THRESHOLDS, Monitor
+from spred_bench.monitor import ZERO_THRESHOLDS
 from spred_bench.records import Cell
 
 # The paper reports spred's time when its zero rate is 75, 90 and 100 % of its converged one.
 _ZERO_RATE_FRACTIONS = (0.75, 0.9, 1.0)
-_WARM_UP_LIMIT_S = 60.0
 
 
 @component
@@ -24,6 +23,8 @@ class Task:
     lambda_ratios: strengths as fractions of lambda_max; `kappa`, where given, replaces them by alpha = 2 kappa.
     gap_targets: relative duality gaps whose time is reported; the smallest one stops a solver.
     time_limit_s: per cell, on the solver's own clock.
+    isolate: which solvers run in a child process, where the limit stops them whatever they do and the memory they add
+        to X is measured: none, those that cannot be stopped otherwise (black_box), or all.
     """
 
     data: dict[str, Any]
@@ -32,6 +33,7 @@ class Task:
     n_seeds: PositiveInt = 1
     gap_targets: list[PositiveFloat] = Field(min_length=1)
     time_limit_s: PositiveFloat = 30.0
+    isolate: Literal["none", "black_box", "all"] = "black_box"
     kappa: Annotated[float, Field(ge=0)] | None = None
     seed: NonNegativeInt = 0
     device: str = "cpu"
@@ -40,6 +42,9 @@ class Task:
         *("data", "solver", "n_samples", "n_features", "n_targets", "truth", "correlation"),
         *("lambda_ratio", "kappa", "l1_strength", "threshold"),
     )
+
+    def __post_init__(self):
+        self._loaded, self._files, self._workers = (None, None), None, {}
 
     def cells(self) -> list[Cell]:
         """One per data set, seed, strength and solver; solvers innermost, so that rivals run side by side."""
@@ -63,10 +68,14 @@ class Task:
         """Solve the cell's problem and tell its curve, its times to each target, and where it ended."""
         problem, keys = self._problem(cell)
         solver = self.solver[cell.method]
-        warm_up_s = self._warm_up(cell.method)
-        monitor = Monitor(problem, min(self.gap_targets), self.time_limit_s, self.device)
-        solver.solve(problem, monitor)
-        return _rows(monitor, keys, self.gap_targets, warm_up_s)
+        if self.isolate == "all" or (self.isolate == "black_box" and getattr(solver, "black_box", False)):
+            worker = self._workers.setdefault(cell.method, Worker(solver, getattr(solver, "python", None)))
+            if self._files is None:
+                self._files = ProblemFiles(problem.X, problem.Y)
+            result = worker.solve(self._files, problem, min(self.gap_targets), self.time_limit_s)
+        else:
+            result = solve_here(solver, problem, min(self.gap_targets), self.time_limit_s, self.device)
+        return _rows(result, keys, self.gap_targets)
 
     def _problem(self, cell: Cell) -> tuple[LassoProblem, dict]:
         data = self._load(cell.keys["data"], cell.seed)
@@ -87,22 +96,23 @@ class Task:
 
     def _load(self, label: str, seed: int):
         """The data of a cell, kept for its neighbours: a large design is drawn once, not once per solver."""
-        if getattr(self, "_loaded", (None,))[0] != (label, seed):
-            self._loaded = (None, None)  # let go of the old design before drawing the new one
+        if self._loaded[0] != (label, seed):
+            self._forget()  # let go of the old design before drawing the new one
             self._loaded = ((label, seed), self.data[label].load(seed))
         return self._loaded[1]
 
-    def _warm_up(self, label: str) -> float:
-        """Seconds of the solver's first run, on a tiny problem: compilation and thread start are not its speed."""
-        times = self.__dict__.setdefault("_warm_up_s", {})
-        if label not in times:
-            tiny = Gaussian(n_samples=30, n_features=20, truth="dense").load(0)
-            problem = LassoProblem(tiny.X, tiny.Y, 0.1 * lasso.lambda_max(tiny.X, tiny.Y))
-            monitor = Monitor(problem, 1e-3, _WARM_UP_LIMIT_S, self.device)
-            watch = monitor.watch
-            self.solver[label].solve(problem, monitor)
-            times[label] = watch.elapsed_s
-        return times[label]
+    def close(self) -> None:
+        """End the child processes and remove what was written for them."""
+        for worker in self._workers.values():
+            worker.close()
+        self._workers.clear()
+        self._forget()
+
+    def _forget(self) -> None:
+        self._loaded = (None, None)
+        if self._files is not None:
+            self._files.close()
+        self._files = None
 
     def summary(self, records: pd.DataFrame) -> pd.DataFrame:
         """Median over seeds of the time to each target gap; a blank is a target not reached."""
@@ -121,8 +131,8 @@ class Task:
         )
 
 
-def _rows(monitor: Monitor, keys: dict, gap_targets, warm_up_s: float):
-    trace, status = monitor.trace, monitor.status
+def _rows(result: dict, keys: dict, gap_targets):
+    trace, status = result["trace"], result["status"]
 
     def row(metric, value, **more):
         return {**keys, "metric": metric, "value": value, "status": status, **more}
@@ -136,6 +146,8 @@ def _rows(monitor: Monitor, keys: dict, gap_targets, warm_up_s: float):
     for target in gap_targets:
         reached = next((point.time_s for point in trace if point.relative_gap <= target), None)
         yield row("time_to_gap_s", reached, threshold=target)
+    if not trace:
+        return  # stopped before its first answer
     end = trace[-1]
     for fraction in _ZERO_RATE_FRACTIONS:
         goal = fraction * end.zero_rates[-1]
@@ -144,4 +156,5 @@ def _rows(monitor: Monitor, keys: dict, gap_targets, warm_up_s: float):
     yield row("final_objective", end.objective, step=end.step, time_s=end.time_s)
     yield row("final_relative_gap", end.relative_gap, step=end.step, time_s=end.time_s)
     yield row("final_zero_rate", end.zero_rates[-1], step=end.step, time_s=end.time_s)
-    yield row("warm_up_s", warm_up_s)
+    yield row("warm_up_s", result["warm_up_s"])
+    yield row("added_memory_bytes", result["added_bytes"])

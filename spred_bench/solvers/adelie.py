@@ -1,0 +1,46 @@
+"""adelie: block coordinate descent for group-elastic-net paths, in C++ (Yang & Hastie 2024). A black box.
+
+It needs numpy below 2, hence an interpreter of its own: `solver.adelie.python=path/to/python`, of an environment with
+adelie, scipy and pydantic. `task.isolate` has to let it run in a child process (the default does).
+"""
+
+from typing import ClassVar
+
+import numpy as np
+from pydantic import PositiveInt
+
+from spred_bench.components import component
+from spred_bench.lasso import lambda_max
+from spred_bench.solvers.cd import climb_each_target, required
+
+
+@component
+class Solver:
+    """adelie's grpnet with groups of one, down a path of `n_lambda` strengths to the one asked."""
+
+    python: str | None = None
+    n_lambda: PositiveInt = 5
+    n_threads: PositiveInt = 2
+    black_box: ClassVar[bool] = True
+
+    def solve(self, problem, monitor):
+        """Coefficients of `problem`, shape (p,) or (p, m). Skip where adelie is not installed or X is sparse."""
+        adelie = required("adelie")
+        X = np.asfortranarray(problem.X)
+        design = adelie.matrix.dense(X, method="naive", n_threads=self.n_threads)
+
+        def fit(y, tolerance):
+            path = np.geomspace(max(lambda_max(X, y), problem.alpha), problem.alpha, self.n_lambda)
+            state = adelie.grpnet(
+                X=design,
+                glm=adelie.glm.gaussian(y=np.asarray(y, dtype=X.dtype)),
+                lmda_path=path,
+                intercept=False,
+                early_exit=False,
+                tol=tolerance**2,
+                progress_bar=False,
+                n_threads=self.n_threads,
+            )
+            return np.asarray(state.betas[-1].todense()).ravel()
+
+        return climb_each_target(problem, monitor, fit)

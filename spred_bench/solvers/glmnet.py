@@ -1,0 +1,39 @@
+"""glmnet: Friedman, Hastie & Tibshirani's Fortran coordinate descent along a path. A black box."""
+
+from typing import ClassVar
+
+import numpy as np
+from pydantic import PositiveInt
+
+from spred_bench.components import component
+from spred_bench.lasso import lambda_max
+from spred_bench.solvers.cd import climb_each_target, required
+
+
+@component
+class Solver:
+    """python-glmnet's ElasticNet with alpha = 1, along `n_lambda` strengths from lambda_max down to the one asked."""
+
+    n_lambda: PositiveInt = 10
+    max_iter: PositiveInt = 1_000_000
+    black_box: ClassVar[bool] = True
+
+    def solve(self, problem, monitor):
+        """Coefficients of `problem`, shape (p,) or (p, m). Skip where python-glmnet is not installed."""
+        glmnet = required("glmnet", "python-glmnet")
+
+        def fit(y, tolerance):
+            largest = max(lambda_max(problem.X, y), problem.alpha)
+            path = np.geomspace(largest, problem.alpha, self.n_lambda)
+            model = glmnet.ElasticNet(
+                alpha=1.0,
+                lambda_path=path,
+                standardize=False,
+                fit_intercept=False,
+                n_splits=0,
+                tol=tolerance**2,  # on the squared change of the fit
+                max_iter=self.max_iter,
+            )
+            return model.fit(problem.X, y).coef_path_[:, -1]
+
+        return climb_each_target(problem, monitor, fit)

@@ -1,0 +1,121 @@
+"""The child of `isolation.Worker`: reads requests, solves, reports every snapshot as it is made.
+
+Runs under any interpreter that has numpy, scipy, pydantic and the solver's library: nothing else is imported here.
+"""
+
+import json
+import os
+import re
+import sys
+import traceback
+from pathlib import Path
+
+import numpy as np
+
+from spred_bench import components, lasso
+from spred_bench.errors import Skip
+from spred_bench.lasso import LassoProblem
+from spred_bench.monitor import Monitor
+
+_WARM_UP = {"target_gap": 1e-3, "time_limit_s": 120.0}
+_warm: set[tuple] = set()
+
+
+class _Reporter(Monitor):
+    """A monitor that tells the parent of each snapshot and each restart of the clock, so that it knows we live."""
+
+    def __init__(self, say, *arguments):
+        self._say = say
+        super().__init__(*arguments)
+
+    def restart(self) -> None:
+        self._say("restart", None)
+        super().restart()
+
+    def _judge(self, step, w) -> bool:
+        stop = super()._judge(step, w)
+        self._say("snapshot", vars(self.trace[-1]))
+        return stop
+
+
+def main() -> None:
+    """Serve requests until the parent closes its end."""
+    requests, answers = os.fdopen(int(sys.argv[1])), os.fdopen(int(sys.argv[2]), "w")
+
+    def say(kind, value):
+        answers.write(json.dumps([kind, value]) + "\n")
+        answers.flush()
+
+    loaded = (None, None)
+    for line in requests:
+        try:
+            request = json.loads(line)
+            if loaded[0] != request["folder"]:
+                loaded = (None, None)  # the old design goes before the new one comes
+                loaded = (request["folder"], _load(Path(request["folder"])))
+            _serve(request, *loaded[1], say)
+        except Skip as reason:
+            say("skip", str(reason))
+        except Exception:
+            say("error", traceback.format_exc())
+
+
+def _serve(request, X, Y, say) -> None:
+    solver = components.build("solver", {"_target_": request["target"], **request["parameters"]})
+    problem = LassoProblem(X, Y, request["alpha"])
+    say("warm", warm_up(solver, problem))
+    before = reset_peak()
+    monitor = _Reporter(say, problem, request["target_gap"], request["time_limit_s"])
+    solver.solve(problem, monitor)
+    added = None if before is None else max(_status_bytes("VmHWM") - before, 0)
+    say("done", {"status": monitor.status, "added_bytes": added})
+
+
+def warm_up(solver, problem: LassoProblem) -> float:
+    """Seconds of a first run on a corner of the problem: compilation and starting threads are not a solver's speed.
+
+    The corner has the type and layout of the whole, so that what is compiled is what will run. 0.0 from the second time
+    on.
+    """
+    kind = (type(solver), str(problem.X.dtype), problem.Y.ndim, isinstance(problem.X, np.ndarray))
+    if kind in _warm:
+        return 0.0
+    _warm.add(kind)
+    X, Y = problem.X[:40, :30], problem.Y[:40]
+    X = np.array(X, order="F" if problem.X.flags.f_contiguous else "C") if isinstance(X, np.ndarray) else X
+    largest = lasso.lambda_max(X, Y)
+    if largest == 0:
+        return 0.0
+    monitor = Monitor(LassoProblem(X, Y, 0.1 * largest), **_WARM_UP)
+    watch = monitor.watch
+    solver.solve(monitor.problem, monitor)
+    return watch.elapsed_s
+
+
+def _load(folder: Path):
+    """(X, Y), read into private memory."""
+    if (folder / "X.npz").exists():
+        import scipy.sparse
+
+        X = scipy.sparse.load_npz(folder / "X.npz")
+    else:
+        X = np.load(folder / "X.npy", allow_pickle=False)
+    return X, np.load(folder / "Y.npy", allow_pickle=False)
+
+
+def reset_peak() -> int | None:
+    """Memory in use now, in bytes, and the start of a new peak; None where the system does not tell."""
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+        return _status_bytes("VmRSS")
+    except OSError:
+        return None
+
+
+def _status_bytes(name: str) -> int:
+    text = Path("/proc/self/status").read_text()
+    return int(re.search(rf"{name}:\s+(\d+) kB", text).group(1)) * 1024
+
+
+if __name__ == "__main__":
+    main()

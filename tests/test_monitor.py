@@ -1,0 +1,78 @@
+"""The monitor: what it judges, when it stops a solver, whose time it counts."""
+
+from itertools import pairwise
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from spred_bench.lasso import LassoProblem, lambda_max
+from spred_bench.monitor import Monitor
+
+
+@pytest.fixture
+def problem():
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((20, 10)), rng.standard_normal(20)
+    return LassoProblem(X, y, lambda_max(X, y))
+
+
+def test_stops_at_the_target_gap(problem):
+    monitor = Monitor(problem, 1e-6, 10.0)
+    assert not monitor(0, lambda: np.full(10, 0.1))
+    assert monitor(1, lambda: np.zeros(10))
+    assert monitor.status == "done" and [point.step for point in monitor.trace] == [0, 1]
+
+
+def test_judges_ever_fewer_iterates_at_steps_that_do_not_depend_on_time(problem):
+    monitor = Monitor(problem, 1e-9, 10.0)
+    for step in range(1000):
+        monitor(step, lambda: np.full(10, 0.1))
+    steps = [point.step for point in monitor.trace]
+    assert steps[:12] == list(range(12)) and steps[-1] > 900 and len(steps) < 80
+
+
+def test_time_limit_and_divergence_end_a_run(problem):
+    late = Monitor(problem, 1e-9, 0.0)
+    assert late(5, lambda: np.ones(10)) and late.status == "timeout"
+    wild = Monitor(problem, 1e-9, 10.0)
+    assert wild(0, lambda: np.full(10, np.nan)) and wild.status == "diverged"
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that only moves when told: `clock.now += 3`."""
+    clock = SimpleNamespace(now=100.0)
+    monkeypatch.setattr("spred_bench.timing.time.perf_counter", lambda: clock.now)
+    return clock
+
+
+def test_judging_is_not_on_the_clock(problem, clock):
+    monitor = Monitor(problem, 1e-9, 10.0)
+    clock.now += 2
+
+    def slow():
+        clock.now += 50
+        return np.full(10, 0.1)
+
+    monitor(0, slow)
+    clock.now += 3
+    monitor(1, slow)
+    assert [point.time_s for point in monitor.trace] == [2.0, 5.0]
+
+
+def test_the_ladder_restarts_the_clock_and_tightens(problem, clock):
+    monitor = Monitor(problem, 1e-9, 10.0)
+    tolerances = []
+    for tolerance in monitor.ladder():
+        assert monitor.watch.elapsed_s == 0
+        tolerances.append(tolerance)
+        clock.now += 7
+    assert tolerances[0] == 1e-2 and tolerances[-1] == pytest.approx(1e-14)
+    assert all(later < earlier for earlier, later in pairwise(tolerances))
+
+
+def test_zero_rates_count_against_the_largest_weight(problem):
+    monitor = Monitor(problem, 1e-9, 10.0)
+    monitor(0, lambda: np.array([1e3, 0.5, 1e-4, 0, 0, 0, 0, 0, 0, 0.0]))
+    assert monitor.trace[0].zero_rates == (0.9, 0.8)
