@@ -1,13 +1,11 @@
 """spred by Newton's method on (U, V), with working sets: `spred_bench.newton` says how and why."""
 
-import warnings
-
 import numpy as np
 from pydantic import PositiveInt
 
 from spred_bench.components import component
-from spred_bench.lasso import as_columns
 from spred_bench.newton import solve_lasso
+from spred_bench.solvers.cd import climb
 
 
 @component
@@ -18,15 +16,9 @@ class Solver:
 
     def solve(self, problem, monitor):
         """Coefficients of `problem`, shape (p,) or (p, m)."""
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the monitor tells what was reached
 
-            def fit(tolerance):
-                result = solve_lasso(problem.X, problem.Y, problem.alpha, tol=tolerance, max_iter=self.max_iter)
-                return np.asarray(as_columns(result.coef.T)).reshape(problem.shape)
+        def fit(Y, tolerance):
+            result = solve_lasso(problem.X, Y, problem.alpha, tol=tolerance, max_iter=self.max_iter)
+            return np.asarray(result.coef).T
 
-            for step, tolerance in enumerate(monitor.ladder()):
-                w = fit(tolerance)
-                if monitor(step, lambda w=w: w):
-                    break
-        return w
+        return climb(problem, monitor, fit)
