@@ -45,9 +45,9 @@ class Workspace:
 
 
 def new_workspace(design: Design) -> Workspace:
-    """Empty caches for a design; the Gram matrix is never larger than (2n + 100)^2."""
+    """Empty caches for a design; the Gram matrix is never larger than (1.5n + 100)^2."""
     n, p = design.shape
-    return Workspace(design, GramCache(n, p, min(p, 2 * n + 100), design.device))
+    return Workspace(design, GramCache(n, p, min(p, 3 * n // 2 + 100), design.device))
 
 
 def start_targets(space: Workspace, Y: Tensor, starts: Tensor | None, alpha: float) -> list[Target]:

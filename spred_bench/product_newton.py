@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from spred_bench.gram_cache import GramCache, OuterCache
+from spred_bench.gram_cache import GramCache, OuterCache, solve_positive
 
 SMALL_SYSTEM = 200  # below this many columns a factorisation is cheaper than conjugate gradients
 DIRECT_ABOVE = 3.0  # prox steps longer than this many inverse curvatures make conjugate gradients slow
@@ -92,7 +92,14 @@ def minimize_on(
     """Lasso on the working set to relative gap `tol`, exact once the support settles; also the last sigma."""
     n = len(y)
     sub = Subproblem(
-        ws, y, alpha, cache, OuterCache(ws.rows, 1 / (n * ws.curvature)), counts, n, float(y.norm())
+        ws,
+        y,
+        alpha,
+        cache,
+        OuterCache(ws.rows, 1 / (n * ws.curvature), cache.buffers),
+        counts,
+        n,
+        float(y.norm()),
     )
     here, r, q, target = start, start.r, start.q, None
     w = start.w
@@ -167,15 +174,17 @@ def _newton_direction(sub: Subproblem, active, center, z, mismatch, r, step, sig
         system = sub.cache.matrix(ws.columns, ws.rows, active)
         system.diagonal().add_(1 / step[active])
         target = center[active] / step[active] + ws.b[active] - sub.alpha * torch.sign(z[active])
-        factor, _ = torch.linalg.cholesky_ex(system)
+        solved = solve_positive(system, target, sub.cache.buffers)
+        if solved is None:
+            return -mismatch
         w = torch.zeros_like(z)
-        w[active] = torch.cholesky_solve(target[:, None], factor)[:, 0]
+        w[active] = solved
         return sub.y - _combine_rows(ws.rows, active, w) - r
     sub.counts.cubes += (n / 1000) ** 3
     system = sub.outer.matrix(active)  # scaled by 1 / (n curvature), that is by step / (n sigma)
     system.diagonal().add_(1 / sigma)
-    factor, _ = torch.linalg.cholesky_ex(system)
-    return -torch.cholesky_solve(mismatch[:, None], factor)[:, 0] / sigma
+    solved = solve_positive(system, mismatch, sub.cache.buffers)
+    return -mismatch if solved is None else -solved / sigma
 
 
 def _conjugate_gradients(rows, scale, rhs, counts, tol=0.05, max_steps=50):
@@ -233,11 +242,11 @@ def _land(sub: Subproblem, w: Tensor, max_steps: int = 12) -> Iterate | None:
             return None
         sub.counts.landings += 1
         sub.counts.cubes += (k / 1000) ** 3
-        factor, info = torch.linalg.cholesky_ex(sub.cache.matrix(ws.columns, ws.rows, active))
-        if int(info) > 0:
-            return None
+        system = sub.cache.matrix(ws.columns, ws.rows, active)
         signs = sign[active]
-        solved = torch.cholesky_solve((ws.b[active] - alpha * signs)[:, None], factor)[:, 0]
+        solved = solve_positive(system, ws.b[active] - alpha * signs, sub.cache.buffers)
+        if solved is None:
+            return None
         full = torch.zeros_like(w)
         full[active] = solved
         r = sub.y - _combine_rows(ws.rows, active, full)
