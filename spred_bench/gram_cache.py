@@ -1,6 +1,8 @@
-"""Matrices of the Newton systems: inner products kept between systems, and buffers reused from one to the next.
+"""Matrices of the Newton systems: inner products kept between systems, and buffers reused from one to the
+next.
 
-Fresh memory costs as much as the arithmetic at these sizes (a page fault per 4 KB), so large results go into buffers.
+Fresh memory costs as much as the arithmetic at these sizes (a page fault per 4 KB), so large results go
+into buffers.
 """
 
 from __future__ import annotations
@@ -10,7 +12,9 @@ from torch import Tensor
 
 
 class Buffers:
-    """Named float64 scratch matrices that only ever grow; what `take` returned before under the same name is lost."""
+    """Named float64 scratch matrices that only ever grow; what `take` returned before under the same name is
+    lost.
+    """
 
     def __init__(self, device: torch.device):
         self.device = device
@@ -28,8 +32,9 @@ class Buffers:
 class GramCache:
     """X_S^T X_S / n for a growing set S of columns, with the columns themselves (as rows) beside it.
 
-    A new column costs one product with the columns already held; a Newton system then only selects its entries.
-    When S outgrows `limit` columns it is started afresh, so memory stays below limit (limit + n) float64 numbers.
+    A new column costs one product with the columns already held; a Newton system then only selects its
+    entries. When S outgrows `limit` columns it is started afresh, so memory stays below limit (limit + n)
+    float64 numbers.
     """
 
     def __init__(self, n: int, p: int, limit: int, device: torch.device):
@@ -40,7 +45,9 @@ class GramCache:
         self.rows = torch.empty((0, n), dtype=torch.float64, device=device)
 
     def matrix(self, columns: Tensor, rows: Tensor, wanted: Tensor) -> Tensor:
-        """Gram matrix (k, k) of `columns[wanted]`, that is of `rows[wanted]` (k, n); valid until the next call."""
+        """Gram matrix (k, k) of `columns[wanted]`, that is of `rows[wanted]` (k, n); valid until the next
+        call.
+        """
         chosen = columns[wanted]
         new = wanted[self.position[chosen] < 0]
         if len(new):
@@ -107,7 +114,7 @@ class OuterCache:
 
 
 def solve_positive(system: Tensor, right: Tensor, buffers: Buffers) -> Tensor | None:
-    """Solve system x = right (k,) for a positive definite system (k, k); None if it is not one numerically."""
+    """Solve system x = right (k,) for a positive definite system (k, k); None if it proves not to be one."""
     k = len(right)
     factor = buffers.take("factor", k, k).mT
     info = torch.empty((), dtype=torch.int32, device=system.device)

@@ -1,4 +1,6 @@
-"""The second-order solver against scikit-learn, its own certificate, and the corners where lasso solvers break."""
+"""The second-order solver against scikit-learn, its own certificate, and the corners where lasso solvers
+break.
+"""
 
 import warnings
 
@@ -222,7 +224,8 @@ def test_unreached_accuracy_warns_with_the_gap():
     with pytest.warns(ConvergenceWarning, match="relative duality gap"):
         result = solve_lasso(X, y, 1e-3 * largest_alpha(X, y), max_iter=1)
     assert result.status == "max_iter" and np.isfinite(result.coef).all()
-    with pytest.warns(ConvergenceWarning):
+    with warnings.catch_warnings():  # rounding decides whether a gap of zero is reached
+        warnings.simplefilter("ignore", ConvergenceWarning)
         assert solve_lasso(X, y, 0.1, tol=1e-30).dual_gap < 1e-12
 
 
