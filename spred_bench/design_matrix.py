@@ -89,8 +89,16 @@ def correlate(design: Design, R: Tensor) -> Tensor:
     return product
 
 
-def gather(design: Design, columns: Tensor) -> Tensor:
-    """The chosen columns (k,) as the rows of a contiguous float64 matrix (k, n)."""
+def gather(design: Design, columns: Tensor, out: Tensor | None = None) -> Tensor:
+    """The chosen columns (k,) as the rows of a contiguous float64 matrix (k, n), in `out` if given."""
+    plain = (
+        not design.is_sparse and design.X.dtype == torch.float64 and design.X.stride(0) <= design.X.stride(1)
+    )
+    if out is not None:
+        if plain:
+            torch.index_select(design.X.T, 0, columns, out=out)
+            return _transform(design, columns, out)
+        return out.copy_(gather(design, columns))
     if design.is_sparse:
         rows = torch.from_numpy(
             np.ascontiguousarray(design.X[:, columns.numpy()].toarray().T, dtype=np.float64)
@@ -99,11 +107,15 @@ def gather(design: Design, columns: Tensor) -> Tensor:
         rows = design.X.T.index_select(0, columns).to(torch.float64)
     else:
         rows = design.X.index_select(1, columns).T.to(torch.float64)
+    return _transform(design, columns, rows.contiguous())
+
+
+def _transform(design: Design, columns: Tensor, rows: Tensor) -> Tensor:
     if design.means is not None:
-        rows = rows - design.means[columns, None]
+        rows -= design.means[columns, None]
     if design.row_scale is not None:
-        rows = rows * design.row_scale
-    return rows.contiguous()
+        rows *= design.row_scale
+    return rows
 
 
 def all_rows(design: Design) -> Tensor:

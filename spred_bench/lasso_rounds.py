@@ -174,7 +174,7 @@ def _choose(space: Workspace, target: Target) -> WorkingSet:
         return WorkingSet(columns, rows, target.b, curvature)
     score[support] = float("inf")
     columns = torch.topk(score, min(size, p), sorted=False).indices.sort().values
-    rows = gather(space.design, columns)
+    rows = gather(space.design, columns, space.cache.buffers.take("working", len(columns), n))
     return WorkingSet(columns, rows, target.b[columns], _curvature(rows))
 
 

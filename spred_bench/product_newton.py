@@ -117,7 +117,8 @@ def _newton_direction(sub: Subproblem, active, center, z, mismatch, r, step, sig
         return -mismatch
     sub.counts.systems += 1
     if sigma <= DIRECT_ABOVE and k > SMALL_SYSTEM:
-        return _conjugate_gradients(ws.rows[active], step[active] / n, -mismatch, sub.counts)
+        rows = torch.index_select(ws.rows, 0, active, out=sub.cache.buffers.take("wide", k, n))
+        return _conjugate_gradients(rows, step[active] / n, -mismatch, sub.counts)
     if k <= 0.95 * n:
         sub.counts.cubes += (k / 1000) ** 3
         system = sub.cache.matrix(ws.columns, ws.rows, active)
