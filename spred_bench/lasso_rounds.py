@@ -124,7 +124,9 @@ def _round(space: Workspace, target: Target, alpha: float, tol: float, callback)
         full[ws.columns] = w
         callback(full.cpu().numpy())
 
-    start = Iterate(target.w[ws.columns], target.r, target.q[ws.columns])
+    # increments of q would carry the rounding of a float32 pass into the certificate: start from float64
+    q = target.q[ws.columns] if _is_double(space.design) else ws.rows @ target.r / len(target.r)
+    start = Iterate(target.w[ws.columns], target.r, q)
     here, target.sigma = minimize_on(
         ws,
         start,
@@ -201,13 +203,17 @@ def _sharpen(space: Workspace, target: Target, alpha: float, columns: Tensor, q:
     float32.
     """
     target.q[columns] = q
-    if space.design.is_sparse or space.design.X.dtype == torch.float64:
+    if _is_double(space.design):
         return
     close = target.q.abs() > 0.999 * alpha
     close[columns] = False
     rest = torch.nonzero(close).squeeze(1)
     if 0 < len(rest) <= 4 * len(columns):
         target.q[rest] = gather(space.design, rest) @ target.r / len(target.r)
+
+
+def _is_double(design: Design) -> bool:
+    return "float64" in str(design.X.dtype)
 
 
 def refuse_non_finite(product: Tensor) -> None:

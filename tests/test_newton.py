@@ -180,6 +180,15 @@ def test_zero_target():
         assert not result.coef.any() and result.dual_gap == 0 and result.status == "converged"
 
 
+@pytest.mark.parametrize("stored", [np.asfortranarray, sparse.csr_array])
+def test_single_precision_is_certified_in_double(stored):
+    X, y = problem(60, 3000, dtype=np.float32, nonzeros=3000)
+    X, y = X.astype(np.float64), y.astype(np.float64)
+    alpha = 0.02 * largest_alpha(X, y)
+    result = solve_lasso(stored(X.astype(np.float32)), y, alpha, tol=1e-6)
+    assert result.dual_gap == pytest.approx(gap_of(X, y, result.coef, alpha), rel=1e-3, abs=1e-12)
+
+
 def test_read_only_integer_and_strided_input():
     X, y = problem(40, 60)
     expected = solve_lasso(X, y, 0.05, tol=1e-10).coef
