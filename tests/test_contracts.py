@@ -64,7 +64,7 @@ def lasso_problem(m=None, ratio=0.1, seed=0):
 
 
 def solve(solver, problem, target_gap=1e-6):
-    monitor = Monitor(problem, target_gap, time_limit_s=30.0)
+    monitor = Monitor(problem, [target_gap], time_limit_s=30.0)
     try:
         w = solver.solve(problem, monitor)
     except Skip as reason:
