@@ -48,7 +48,7 @@ def _run_hydra(argv: list[str]) -> int:
     """Hand over to hydra, which calls `job` once per run; the worst exit code of the jobs."""
     import hydra
 
-    from spred_bench import closing, composition, sweeping
+    from spred_bench import composition, sweeping
     from spred_bench.jobs import Job
     from spred_bench.listing import config_dir
 
@@ -57,6 +57,4 @@ def _run_hydra(argv: list[str]) -> int:
     command = sweeping.Command(Job("spred-bench " + shlex.join(argv)))
     sys.argv = [sys.argv[0], *argv]
     hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="config")(command)()
-    if command.fates is not None:
-        return closing.show(command.fates)
-    return max((result.code for result in command.results), default=0)
+    return command.close()

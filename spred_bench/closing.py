@@ -90,6 +90,20 @@ def show(fates: Sequence[Fate]) -> int:
     return max((fate.code for fate in fates), default=0)
 
 
+def gather(experiment: str, runs: Sequence[Path]) -> None:
+    """Merge the runs of an experiment into <results>/<experiment> and draw their figures there."""
+    from spred_bench import collecting, plots
+
+    target = runs[0].parent.parent / experiment
+    try:
+        print(f"{experiment}: {collecting.merge(runs, target)}")
+        for path in plots.draw_file(target):
+            if path.suffix == ".png":
+                print(f"figure   {path}")
+    except Exception as error:  # the runs are done and kept, whatever a figure makes of them
+        print(f"{experiment}: not merged or drawn: {type(error).__name__}: {error}")
+
+
 def _columns(fate: Fate) -> tuple[str, str, str]:
     counts = ", ".join(f"{value} {key}" for key, value in fate.cells.items() if value)
     return fate.state + (" before" if fate.before else ""), fate.words, counts

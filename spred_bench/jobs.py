@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from spred_bench import plan as plans
-from spred_bench import records, runner, signals, summary
+from spred_bench import records, runner, signals
 from spred_bench.errors import Busy, UserError
 
 
@@ -17,13 +17,14 @@ from spred_bench.errors import Busy, UserError
 class Result:
     """state: done, failed, refused, running (elsewhere), interrupted.  code: as the program would exit.
 
-    text: a line for the user.  signum: the signal that interrupted it.
+    text: a line for the user.  signum: the signal that interrupted it.  path: of the run, once that is known.
     """
 
     state: str
     code: int
     text: str
     signum: int | None = None
+    path: Path | None = None
 
 
 @dataclass
@@ -61,5 +62,8 @@ class Job:
         if self.sweep_file:
             print(f"{plan.name} {plan.run_id}: {outcome}")
         else:
+            from spred_bench import summary  # loads pandas
+
             summary.show(plan, outcome)
-        return Result("failed", 1, str(outcome)) if outcome.failed else Result("done", 0, str(outcome))
+        state, code = ("failed", 1) if outcome.failed else ("done", 0)
+        return Result(state, code, str(outcome), path=outcome.path)

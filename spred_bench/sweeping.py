@@ -30,13 +30,27 @@ class Command:
         self.job = job
         self.results: list[Result] = []  # of the runs of this process
         self.fates: list[closing.Fate] | None = None  # of all runs, where the command is a sweep
+        self.experiment: str | None = None
 
     def __getstate__(self) -> dict:
-        return {"job": self.job, "results": [], "fates": None}
+        return {"job": self.job, "results": [], "fates": None, "experiment": None}
+
+    def close(self) -> int:
+        """The last words of the command, and its exit code."""
+        if self.fates is None:
+            code = max((result.code for result in self.results), default=0)
+            paths = [result.path for result in self.results if result.path]
+        else:
+            code = closing.show(self.fates)
+            paths = [fate.path for fate in self.fates if (fate.path / "run.json").exists()]
+        if self.experiment and paths:
+            closing.gather(self.experiment, paths)
+        return code
 
     def __call__(self, cfg) -> Result:
         if any(result.state == "interrupted" for result in self.results):
             return Result("not started", 1, "the sweep was interrupted before")
+        self.experiment = HydraConfig.get().runtime.choices.get("experiment")
         in_sweep = self.job.sweep_file is not None
         config = self.job.entries()[HydraConfig.get().job.num]["config"] if in_sweep else composition.plain(cfg)
         self.results.append(self.job.run(config))
@@ -70,6 +84,7 @@ class Sweeper(BasicSweeper):
             else:
                 todo.append((words, fate, config))
         self._command.fates = list(fates.values())
+        self._command.experiment = self.config.hydra.runtime.choices.get("experiment")
         if todo:
             self._launch(todo, plan.settings.results_dir)
 
