@@ -114,7 +114,7 @@ def _solvers() -> Iterator[Finding]:
             (solver,) = _build("solver", name).values()
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                status = solve_here(solver, problem, 1e-2, 20.0, "cpu")["status"]
+                status = solve_here(solver, problem, [1e-2], 20.0, "cpu")["status"]
             yield (OK, name, "") if status == "done" else (NOTE, name, f"did not solve the problem: {status}")
         except Skip as reason:
             yield NOTE, name, f"skipped: {reason}"
