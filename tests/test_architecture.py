@@ -17,12 +17,12 @@ LAYERS = (
     ("summary", "runner"),
     ("plan",),
     ("tasks",),
-    ("solvers", "methods", "stacked"),
+    ("solvers", "methods", "stacked", "estimators"),
     ("isolation", "worker"),
     ("trainer", "monitor"),
     ("data", "models", "callbacks", "checkpoint", "forward", "snapshot", "batches", "schedules"),
     ("plots", "collecting", "listing"),
-    ("components", "lasso", "redundancy", "sparsity", "records", "timing", "signals", "device"),
+    ("components", "lasso", "second_order", "redundancy", "sparsity", "records", "timing", "signals", "device"),
     ("errors", "__init__"),
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

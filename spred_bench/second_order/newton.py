@@ -18,10 +18,10 @@ import torch
 from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor
 
-from spred_bench.design_matrix import Design, as_tensor, correlate, with_rows, wrap_design
-from spred_bench.lasso_rounds import Workspace, advance, new_workspace, refuse_non_finite, start_targets
-from spred_bench.least_squares import minimum_norm
-from spred_bench.subproblem import Counts
+from spred_bench.second_order.design_matrix import Design, as_tensor, correlate, with_rows, wrap_design
+from spred_bench.second_order.lasso_rounds import Workspace, advance, new_workspace, refuse_non_finite, start_targets
+from spred_bench.second_order.least_squares import minimum_norm
+from spred_bench.second_order.subproblem import Counts
 
 
 @dataclass
