@@ -21,13 +21,14 @@ LAYERS = (
     ("integrity",),
     ("plan",),
     ("tasks",),
-    ("solvers", "methods", "stacked"),
+    ("solvers", "methods", "stacked", "estimators"),
     ("isolation", "worker"),
     ("trainer", "monitor"),
     ("data", "models", "callbacks", "checkpoint", "forward", "snapshot", "batches", "schedules"),
     ("plots", "collecting", "listing"),
-    ("components", "lasso", "redundancy", "sparsity", "records", "timing", "device", "pool", "progress", "download"),
-    ("locking", "signals", "pool_server"),
+    ("components", "lasso", "second_order", "redundancy", "sparsity", "records", "timing", "device"),
+    ("pool", "progress", "download", "locking"),
+    ("signals", "pool_server"),
     ("errors", "__init__"),
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
