@@ -28,12 +28,13 @@ class Killer:
         self._lock = threading.Lock()
 
     def started(self, number: int, pid: int) -> None:
-        with self._lock:
+        with self._lock, contextlib.suppress(ProcessLookupError):
             self._live[number] = os.pidfd_open(pid)
 
     def ended(self, number: int, ending: pool.Ended) -> None:
         with self._lock:
-            os.close(self._live.pop(number))
+            if number in self._live:
+                os.close(self._live.pop(number))
             self.killed += ending.exit_code == -signal.SIGKILL
 
     def hunt(self, over: threading.Event) -> None:
@@ -49,7 +50,7 @@ def test_runs_killed_at_random_and_repeated_are_those_of_an_undisturbed_sweep(tm
     for seed in range(RUNS):
         counting.run(tmp_path / "calm", seed)
     killer, over = Killer(KILLS), threading.Event()
-    hunter = threading.Thread(target=killer.hunt, args=(over,))
+    hunter = threading.Thread(target=killer.hunt, args=(over,), daemon=True)
     hunter.start()
     deadline = time.monotonic() + 1200
     paths = [counting.plan(tmp_path / "rough", seed).path for seed in range(RUNS)]
