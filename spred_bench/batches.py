@@ -69,9 +69,6 @@ class Minibatches:
         return self
 
     def __next__(self) -> tuple[Tensor, ...]:
-        if self.index == self.steps_per_epoch:
-            self.epoch, self.index, self._order = self.epoch + 1, 0, None
-            self._epoch_start = self._order_generator.get_state()
         if self.shuffle and self._order is None:
             # Drawn on the CPU, so that the order is the same on every device.
             self._order = torch.randperm(self.length, generator=self._order_generator).to(self.device)
@@ -82,6 +79,9 @@ class Minibatches:
         else:
             batch = tuple(t[part] for t in self.tensors)
         self.index += 1
+        if self.index == self.steps_per_epoch:
+            self.epoch, self.index, self._order = self.epoch + 1, 0, None
+            self._epoch_start = self._order_generator.get_state()
         return self.transform(batch, self._transform_generator) if self.transform else batch
 
     def state_dict(self) -> dict:

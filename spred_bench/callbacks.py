@@ -1,4 +1,6 @@
-"""What a task hands to the trainer: `callback(trainer) -> None | bool`, called before a step, off the clock.
+"""What a task hands to the trainer: `callback(trainer) -> None | bool`, called before a step.
+
+It runs off the clock and under `torch.no_grad` (use `torch.enable_grad` where a certificate needs gradients).
 
 True stops the run. How often a callback runs is a wrapper around it; without one it runs at every step and at
 the end, never twice at one step. If it has `state_dict` and `load_state_dict`, checkpoints carry its state.
@@ -132,6 +134,8 @@ class KeepBest:
 class Progress:
     """A bar on a terminal, a line now and then elsewhere (log files, continuous integration)."""
 
+    again_at_end = True  # even if it ran at that step already: the bar must be closed
+
     def __init__(self, label: str = "", every_s: float = 30.0, stream=None):
         self.label, self.stream = label, stream or sys.stderr
         self.is_terminal = self.stream.isatty()
@@ -139,6 +143,8 @@ class Progress:
         self._last_s, self._bar = time.monotonic(), None
 
     def due(self, trainer) -> bool:
+        if trainer.step == trainer.max_steps and not trainer.finished:
+            return False  # in a moment it is known how it ended
         return trainer.finished or time.monotonic() - self._last_s >= self.every_s
 
     def __call__(self, trainer) -> None:

@@ -13,7 +13,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.optim import LBFGS, Optimizer
@@ -35,7 +34,7 @@ def train(*arguments, **options) -> "Trainer":
     return Trainer(*arguments, **options).run()
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Trainer:
     """One training. A callback gets it as its argument; after `run()` it is the result.
 
@@ -43,8 +42,8 @@ class Trainer:
     - done: the fixed number of steps is complete, or `until` or another callback returned True;
     - max_steps: there is a criterion `until`, and the steps ran out before it was met;
     - diverged: the loss or a parameter became inf or NaN. Checked at the end and each `check_every` steps,
-      the only wait for the device. The model goes back to the last checked parameters with a finite loss, `step`
-      to theirs, and rows from there on are dropped. Networks trained as a sum diverge together;
+      the only wait for the device. The model goes back to the last checked parameters with a finite loss,
+      `step` to theirs, and rows from there on are dropped. Networks trained as a sum diverge together;
     - timeout: the stopwatch has passed `time_limit_s`.
 
     Inside `signals.interruptible()` a signal ends it with signals.Interrupted, after a last checkpoint.
@@ -114,9 +113,11 @@ class Trainer:
         self.rows.append({"step": self.step, "time_s": self.elapsed_s, **plain})
 
     def run(self) -> "Trainer":
-        """Resume if there is a checkpoint, then train to the end."""
+        """Resume if there is a checkpoint, then train to the end; a finished training is not repeated."""
         self._resume()
-        if self.compile and not self.finished:
+        if self.finished:
+            return self
+        if self.compile:
             self._warm_up()
         with self.stopwatch:
             while not self.finished:
@@ -125,9 +126,9 @@ class Trainer:
                 self.status = self._verdict(stop)
                 if not self.finished:
                     self._advance()
-            self._call_due(skip=[] if self.status == "diverged" else called)
-            if self.checkpoints is not None:
-                self._save()
+        self._call_due(skip=[] if self.status == "diverged" else called)
+        if self.checkpoints is not None:
+            self._save()
         return self
 
     def _advance(self) -> None:
@@ -166,15 +167,23 @@ class Trainer:
             signals.check()
 
     def _call_due(self, skip: Sequence[When] = ()) -> tuple[list[When], bool]:
-        """Run the callbacks due now but for `skip`, off the clock; return them and whether one said stop."""
+        """Run the callbacks due but `skip`, off the clock, without gradients; return them and if to stop."""
+        skip = [callback for callback in skip if not getattr(callback, "again_at_end", False)]
         due = [callback for callback in self._callbacks if callback.due(self) and callback not in skip]
         if not due:
             return due, False
-        with self.stopwatch.paused():
+        with self.stopwatch.paused(), torch.no_grad():
             answers = [callback(self) for callback in due]
+            answers = [a.item() if hasattr(a, "item") else a for a in answers]  # bools of numpy and torch
         for callback, answer in zip(due, answers, strict=True):
+<<<<<<< HEAD
             if answer is not None and not isinstance(answer, (bool, np.bool_)):
                 raise TypeError(f"{callback} returned {answer!r}: return True to stop, None or False to go on")
+=======
+            if not (answer is None or isinstance(answer, bool)):
+                name = getattr(callback, "callback", callback)
+                raise TypeError(f"{name} returned {answer!r}: return True to stop, None or False to go on")
+>>>>>>> trainer
         return due, any(answers)
 
     def _verdict(self, stop: bool) -> str | None:
@@ -232,8 +241,7 @@ class Trainer:
             part.load_state_dict(saved)
         for name in PROGRESS:
             setattr(self, name, state[name])
-        self.resumes += not self.finished
-        self._last_finite.good = state["last_finite"]
+        self.resumes, self._last_finite.good = self.resumes + (not self.finished), state["last_finite"]
         self.stopwatch.reset(state["elapsed_s"])
         set_random_state(state["random"], self.generators)
 
