@@ -176,14 +176,9 @@ class Trainer:
             answers = [callback(self) for callback in due]
             answers = [a.item() if hasattr(a, "item") else a for a in answers]  # bools of numpy and torch
         for callback, answer in zip(due, answers, strict=True):
-<<<<<<< HEAD
-            if answer is not None and not isinstance(answer, (bool, np.bool_)):
-                raise TypeError(f"{callback} returned {answer!r}: return True to stop, None or False to go on")
-=======
             if not (answer is None or isinstance(answer, bool)):
                 name = getattr(callback, "callback", callback)
                 raise TypeError(f"{name} returned {answer!r}: return True to stop, None or False to go on")
->>>>>>> trainer
         return due, any(answers)
 
     def _verdict(self, stop: bool) -> str | None:
