@@ -8,7 +8,7 @@ import numpy as np
 
 from spred_bench.components import component
 from spred_bench.data.regression import Regression, checked
-from spred_bench.errors import UserError
+from spred_bench.errors import Skip, UserError
 
 _SVMLIGHT = (".svm", ".svmlight", ".libsvm", ".txt")
 
@@ -18,39 +18,48 @@ class Source:
     """path: absolute, or relative to the working directory or to data_dir.
 
     x_key, y_key: names of the arrays in .npz and .mat files.  standardise: centre columns and y, and scale columns to
-    variance one; sparse X (svmlight) is only scaled, so that it stays sparse.
+    variance one; sparse X (svmlight) is only scaled, so that it stays sparse.  required: false skips the cells of a
+    missing file instead of refusing to start.
     """
 
     path: Path
     x_key: str = "X"
     y_key: str = "y"
     standardise: bool = True
+    required: bool = True
     data_dir: Path = Path("data")
 
     def check(self) -> None:
         """Read and check the file now, so that a run does not begin without it."""
-        _ = self._data
+        if self.required or self._found is not None:
+            _ = self._data
 
     def load(self, seed: int) -> Regression:
-        """The whole file, whatever the seed."""
+        """The whole file, whatever the seed. Skip where it is missing and not required."""
+        if not self.required and self._found is None:
+            raise Skip(self._missing())
         return self._data
 
     def provenance(self) -> dict:
         """What the manifest keeps of the file: its name, size and SHA-256."""
+        if self._found is None:
+            return {"file": self.path.name, "missing": True}
         with open(self._found, "rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         return {"file": self._found.name, "bytes": self._found.stat().st_size, "sha256": digest}
 
     @cached_property
-    def _found(self) -> Path:
-        for path in (self.path, self.data_dir / self.path):
-            if path.is_file():
-                return path
-        raise UserError(f"data.file.path={self.path}: no such file here nor in data_dir={self.data_dir}")
+    def _found(self) -> Path | None:
+        return next((path for path in (self.path, self.data_dir / self.path) if path.is_file()), None)
+
+    def _missing(self) -> str:
+        return f"data.file.path={self.path}: no such file here nor in data_dir={self.data_dir}"
 
     @cached_property
     def _data(self) -> Regression:
         path = self._found
+        if path is None:
+            raise UserError(self._missing())
         try:
             X, Y = self._read(path)
         except UserError:

@@ -1,0 +1,44 @@
+"""The wheel, not only the checkout, gives a working program."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    """Folder that a wheel of this tree was installed into."""
+    folder = tmp_path_factory.mktemp("wheel")
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input"]
+    build = [*pip, "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", str(folder), str(ROOT)]
+    subprocess.run(build, check=True)
+    (wheel,) = folder.glob("spred_bench-*.whl")
+    subprocess.run([*pip, "install", "--quiet", "--no-deps", "--target", str(folder / "site"), str(wheel)], check=True)
+    return folder / "site"
+
+
+def test_the_wheel_holds_every_configuration(installed):
+    shipped = {path.relative_to(installed / "spred_bench/configs") for path in installed.rglob("*.yaml")}
+    assert shipped == {path.relative_to(ROOT / "configs") for path in (ROOT / "configs").rglob("*.yaml")}
+
+
+def test_the_installed_program_runs_from_an_empty_directory(installed, tmp_path):
+    environment = {**os.environ, "PYTHONPATH": str(installed)}
+
+    def run(*words):
+        command = [sys.executable, str(installed / "bin/spred-bench"), *words]
+        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+
+    assert "lasso_scaling" in run("list").stdout
+    assert list(tmp_path.iterdir()) == []
+    words = ["scale=smoke", "data=diabetes", "data.diabetes.quadratic=false", "solver=[cd,fista]"]
+    result = run(*words)
+    assert result.returncode == 0, result.stderr
+    assert "4 done, 0 failed" in result.stdout
+    assert {path.name for path in tmp_path.iterdir()} == {"results"}
+    assert (next(tmp_path.glob("results/lasso_scaling/*")) / "lasso_scaling.png").exists()
