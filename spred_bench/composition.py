@@ -32,6 +32,17 @@ def to_plan(cfg) -> plan.Plan:
     return assembled
 
 
+def data_sources(argv: list[str]) -> dict[str, object]:
+    """The data sources that a command would use, built; the task itself is not. Raises UserError."""
+    register_resolvers()
+    try:
+        with initialize_config_dir(version_base="1.3", config_dir=str(config_dir())):
+            config = OmegaConf.to_container(compose("config", argv), resolve=True, throw_on_missing=True)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise UserError(one_line(error)) from None
+    return components.build_group("data", config.get("data"), {"data_dir": Path(config["data_dir"])})
+
+
 def check(argv: list[str]) -> None:
     """Compose and build what the command asks for, so that a mistake ends here and nothing is written.
 

@@ -87,7 +87,7 @@ Keys of every task
   A list where one value is expected makes a grid: data.gaussian.n_features=[100,1000]
 
 Verbs (each explains itself with --help)
-  list [GROUP]   info NAME   collect [TASK]   plot FILE   version
+  list [GROUP]   info NAME   prepare data=...   collect [TASK]   plot FILE   version
 
 Exit codes: 0 done, 1 a cell failed, 2 the command or configuration is wrong, 130 / 143 interrupted"""
 

@@ -59,6 +59,16 @@ def _collect(parser, words) -> int:
     return 0
 
 
+def _prepare(parser, words) -> int:
+    """Fetch and check the data that a run would use: prepare data=mnist data_dir=..."""
+    from spred_bench import composition
+
+    parser.add_argument("override", nargs="*", help="as for a run: task=..., data=..., data_dir=...")
+    for label, source in composition.data_sources(parser.parse_args(words).override).items():
+        print(f"{label}: {source.prepare() if hasattr(source, 'prepare') else 'nothing to fetch'}")
+    return 0
+
+
 def _plot(parser, words) -> int:
     """Draw figures from records.csv files, as PNG and PDF beside them."""
     from spred_bench import plots
@@ -73,4 +83,12 @@ def _plot(parser, words) -> int:
     return 0
 
 
-_VERBS = {"help": _help, "list": _list, "info": _info, "collect": _collect, "plot": _plot, "version": _version}
+_VERBS = {
+    "help": _help,
+    "list": _list,
+    "info": _info,
+    "prepare": _prepare,
+    "collect": _collect,
+    "plot": _plot,
+    "version": _version,
+}

@@ -1,7 +1,7 @@
-"""Plain weight decay on every weight: between two consecutive layers that is an L1 penalty on the nodes (section 5.1).
+"""Plain weight decay on every weight: an L1 penalty on the nodes between two consecutive layers (section 5.1).
 
-kappa (|W1|^2 + |W2|^2) is kappa sum_j (a_j^2 + b_j^2), where a_j and b_j are the norms of node j's outgoing and incoming
-weights, and that has the minima of 2 kappa sum_j |a_j b_j| (Eq. (10)).
+kappa (|W1|^2 + |W2|^2) is kappa sum_j (a_j^2 + b_j^2), where a_j and b_j are the norms of node j's outgoing and
+incoming weights, and that has the minima of 2 kappa sum_j |a_j b_j| (Eq. (10)).
 """
 
 from torch import nn

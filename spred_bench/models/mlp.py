@@ -39,7 +39,9 @@ class Model:
 class Mlp(nn.Module):
     """The network; images of any shape are flattened."""
 
-    def __init__(self, n_inputs, hidden, n_classes, activation="relu", bias="input", generator: Generator | None = None):
+    def __init__(
+        self, n_inputs, hidden, n_classes, activation="relu", bias="input", generator: Generator | None = None
+    ):
         super().__init__()
         self.bias = bias
         self.hidden = nn.Linear(n_inputs + (bias == "input"), hidden, bias=bias == "usual")
@@ -65,9 +67,10 @@ class Mlp(nn.Module):
 
     @torch.no_grad()
     def keep(self, nodes: Tensor) -> "Mlp":
-        """A smaller network of the hidden `nodes` (a mask) alone; the others must be silent or constant.
+        """A smaller network of the hidden `nodes` (a mask) alone.
 
-        A silent node has no incoming or no outgoing weights. Where it still says act(b1), that goes into the bias.
+        Its outputs are the same if the others have no incoming or no outgoing weights: what such a node says, act(b1),
+        does not depend on the image and goes into the output's bias.
         """
         small = Mlp.__new__(Mlp)
         nn.Module.__init__(small)
