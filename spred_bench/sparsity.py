@@ -79,8 +79,8 @@ def dead_nodes_relative(incoming: Tensor, outgoing: Tensor, ratio: float, floor:
 def effective_rank(values: Tensor) -> float:
     """exp of the entropy of the normalised singular values (Roy & Vetterli 2007) of `values` (samples, features).
 
-    Columns are not centred. 0 for a matrix of zeros. Of many samples through the Gram matrix, which sees singular values
-    down to 1e-8 of the largest.
+    Columns are not centred. 0 for a matrix of zeros. Of many samples through the Gram matrix, which sees
+    singular values down to 1e-8 of the largest.
     """
     values = values.double()
     if values.shape[0] > values.shape[1]:

@@ -1,4 +1,4 @@
-"""spred (Algorithms 1 and 2): chosen weights become products of factors; the factors' decay 2 kappa is an L1 penalty."""
+"""spred (Algorithms 1 and 2): chosen weights become products; the decay 2 kappa of their factors is an L1 penalty."""
 
 from pydantic import NonNegativeFloat
 from torch import Generator, nn
