@@ -26,7 +26,7 @@ class Criteria:
     node_threshold: float
     node_ratio: float
     weight_thresholds: Sequence[float]
-    strength_floor: float = 1e-8
+    strength_floor: float = 1e-6  # moves no logit by more than a millionth of the norm of x
 
 
 @dataclass(frozen=True)
@@ -134,13 +134,13 @@ def _measure_end(trained: Trained, data: Data, criteria: Criteria) -> Iterator[d
     small = remove_silent(silenced)
     yield {"metric": "node_sparsity", "value": _mean(dead), "threshold": criteria.node_threshold}
     yield {"metric": "relative_node_sparsity", "value": _mean(relative), "threshold": criteria.node_ratio}
-    yield {"metric": "n_nodes", "value": int((~dead).sum())}
+    yield {"metric": "n_nodes", "value": len(small.hidden.weight)}
     weights = list(sparsity.weights_of(network).values())
     for threshold in criteria.weight_thresholds:
         value = sparsity.weight_sparsity(weights, threshold)
         yield {"metric": "weight_sparsity", "value": value, "threshold": threshold}
     with torch.no_grad():
-        rank = sparsity.effective_rank(network.hidden_values(data.dev.images))
+        rank = sparsity.effective_rank(small.hidden_values(data.dev.images))
     yield {"metric": "effective_rank", "value": rank, "split": "dev"}
     for name, split in (("train", data.train), ("dev", data.dev), ("test", data.test)):
         for metric, judged in (("accuracy", network), ("removed_accuracy", small)):

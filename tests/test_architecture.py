@@ -18,11 +18,11 @@ LAYERS = (
     ("plan",),
     ("tasks",),
     ("solvers", "methods"),
-    ("isolation", "worker"),
+    ("isolation", "worker", "nodes", "classification"),
     ("trainer", "monitor"),
-    ("data", "models", "callbacks", "checkpoint", "forward", "snapshot", "batches", "schedules"),
+    ("data", "models", "callbacks", "checkpoint", "forward", "snapshot", "batches", "schedules", "optimizers"),
     ("plots", "collecting", "listing"),
-    ("components", "lasso", "redundancy", "sparsity", "records", "timing", "signals", "device"),
+    ("components", "lasso", "lines", "redundancy", "sparsity", "records", "timing", "signals", "device"),
     ("errors", "__init__"),
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

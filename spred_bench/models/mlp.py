@@ -1,5 +1,6 @@
 """One hidden layer, f(x) = W2 act(W1 x) (paper, section 5.1): `hidden.weight` is W1, `output.weight` is W2."""
 
+import copy
 import math
 from typing import Literal
 
@@ -72,9 +73,7 @@ class Mlp(nn.Module):
         Its outputs are the same if the others have no incoming or no outgoing weights: what such a node says, act(b1),
         does not depend on the image and goes into the output's bias.
         """
-        small = Mlp.__new__(Mlp)
-        nn.Module.__init__(small)
-        small.bias, small.activation = self.bias, self.activation
+        small = copy.deepcopy(self)
         small.hidden = _linear(self.hidden.weight[nodes], None if self.hidden.bias is None else self.hidden.bias[nodes])
         bias = self.output.bias
         if bias is not None:
@@ -84,7 +83,9 @@ class Mlp(nn.Module):
 
 
 def _linear(weight: Tensor, bias: Tensor | None) -> nn.Linear:
-    layer = nn.utils.skip_init(nn.Linear, weight.shape[1], weight.shape[0], bias=bias is not None)
+    """A layer of these weights; it may have no inputs or no outputs, which torch's own start warns about."""
+    layer = nn.Linear(1, 1, bias=bias is not None)
+    layer.out_features, layer.in_features = weight.shape
     layer.weight = nn.Parameter(weight.clone())
     if bias is not None:
         layer.bias = nn.Parameter(bias.clone())

@@ -139,20 +139,21 @@ class Task:
         return self._on_device[label]
 
     def summary(self, records: pd.DataFrame) -> pd.DataFrame:
-        """Medians over seeds per kappa; slope and R^2 of weight against node sparsity over all kappas and seeds."""
-        ends = ["node_sparsity", "relative_node_sparsity", "weight_sparsity", "effective_rank", "removed_n_parameters"]
-        runs = ["dataset", "method", "model", "kappa", "seed"]
-        chosen = records[records["metric"].isin(ends)]
+        """Medians over seeds per kappa; slope and R^2 of zero weights against removed nodes, kappas and seeds pooled."""
+        ends = ["node_sparsity", "relative_node_sparsity", "removed", "weight_sparsity", "effective_rank"]
+        runs = ["dataset", "method", "model", "hidden", "kappa", "seed"]
+        chosen = records[records["metric"].isin([*ends, "n_nodes", "removed_n_parameters"])]
         chosen = chosen[(chosen["metric"] != "weight_sparsity") | (chosen["threshold"] == self.weight_thresholds[0])]
         test = records[(records["metric"] == "removed_accuracy") & (records["split"] == "test")]
         table = pd.concat([chosen, test]).pivot_table(index=runs, columns="metric", values="value", sort=False)
+        table["removed"] = 1 - table["n_nodes"] / table.index.get_level_values("hidden")
         groups = table.groupby(level=runs[:3], sort=False)
-        lines = {key: fit_line(group["node_sparsity"], group["weight_sparsity"]) for key, group in groups}
-        medians = table.groupby(level=runs[:4], sort=False).median()[[*ends, "removed_accuracy"]].reset_index()
+        lines = {key: fit_line(group["removed"], group["weight_sparsity"]) for key, group in groups}
+        shown = [*ends, "removed_n_parameters", "removed_accuracy"]
+        medians = table.groupby(level=[*runs[:3], "kappa"], sort=False).median()[shown].reset_index()
         fits = pd.DataFrame([{**dict(zip(runs, key, strict=False)), **line._asdict()} for key, line in lines.items()])
         table = medians.merge(fits, on=runs[:3])
-        repeated = table.duplicated(runs[:3])
-        table.loc[repeated, ["slope", "intercept", "r_squared"]] = float("nan")
+        table.loc[table.duplicated(runs[:3]), ["slope", "intercept", "r_squared"]] = float("nan")
         return table.rename(
             columns={
                 "node_sparsity": "dead nodes",
