@@ -30,3 +30,6 @@ figures: $(INSTALLED) ## draw every figure again from the committed rows
 
 clean: ## remove the environment and caches, keep the results
 	rm -rf $(VENV) .pytest_cache .ruff_cache
+
+reference: $(INSTALLED) ## run the reference experiments again from nothing (an hour on two idle cores)
+	$(BIN)/python scripts/make_reference.py

@@ -12,6 +12,8 @@ _PUBLIC = {
     "parameter_groups": "redundancy",
     "effective_weights": "redundancy",
     "merge": "redundancy",
+    "SpredLasso": "estimators",
+    "SpredGroupLasso": "estimators",
 }
 __all__ = ["__version__", *_PUBLIC]
 

@@ -5,6 +5,7 @@ and nothing else does. Its yaml is `_target_` plus exactly these parameters. Whe
 of values makes a grid: one component per combination.
 """
 
+import dataclasses
 import difflib
 import functools
 import importlib
@@ -48,7 +49,7 @@ def load_target(target: str, where: str):
 def parameters(cls) -> dict[str, typing.Any]:
     """Names of the constructor's parameters and their annotations."""
     hints = typing.get_type_hints(cls)
-    return {field.name: hints[field.name] for field in cls.__dataclass_fields__.values() if field.init}
+    return {field.name: hints[field.name] for field in dataclasses.fields(cls) if field.init}
 
 
 def _takes_list(annotation) -> bool:

@@ -14,7 +14,5 @@ def resolve_device(name: str | torch.device = "auto") -> torch.device:
     if device.type == "cuda":
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
         if (device.index or 0) >= count:
-            raise ValueError(
-                f"device={name}: this machine offers {count} CUDA device(s); use device=auto or cpu"
-            )
+            raise ValueError(f"device={name}: this machine offers {count} CUDA device(s); use device=auto or cpu")
     return device

@@ -44,10 +44,10 @@ class ProblemFiles:
         self._folder.cleanup()
 
 
-def solve_here(solver, problem: LassoProblem, target_gap: float, time_limit_s: float, device: str) -> dict:
+def solve_here(solver, problem: LassoProblem, gap_targets: list[float], time_limit_s: float, device: str) -> dict:
     """The same answer as `Worker.solve`, in this process; its memory is not measured."""
     warm_up_s = warm_up(solver, problem)
-    monitor = Monitor(problem, target_gap, time_limit_s, device)
+    monitor = Monitor(problem, gap_targets, time_limit_s, device)
     solver.solve(problem, monitor)
     return {"trace": monitor.trace, "status": monitor.status, "warm_up_s": warm_up_s, "added_bytes": None}
 
@@ -59,7 +59,7 @@ class Worker:
         self._solver, self._python = solver, python or sys.executable
         self._process = None
 
-    def solve(self, files: ProblemFiles, problem: LassoProblem, target_gap: float, time_limit_s: float) -> dict:
+    def solve(self, files: ProblemFiles, problem: LassoProblem, gap_targets: list[float], time_limit_s: float) -> dict:
         """{trace, status, warm_up_s, added_bytes}; what was known when the limit killed the child, if it did.
 
         Raises Skip where the solver does, RuntimeError where it fails (the child's traceback in the text).
@@ -71,7 +71,7 @@ class Worker:
             "parameters": {key: value for key, value in vars(self._solver).items() if not key.startswith("_")},
             "folder": str(files.path),
             "alpha": problem.alpha,
-            "target_gap": target_gap,
+            "gap_targets": list(gap_targets),
             "time_limit_s": time_limit_s,
         }
         self._requests.write(json.dumps(request, default=str) + "\n")

@@ -1,6 +1,7 @@
 """Watch a lasso solver with its clock stopped: the same certificate, and the same stopping rule, for all of them."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,7 @@ ZERO_THRESHOLDS = (1e-3, 1e-6)
 # Iterates are judged at steps 0, 1, 2, ... and then this much further apart each time, so that what is recorded
 # depends on the iterates alone, not on how fast the machine was.
 _STEP_GROWTH = 1.1
+_LAST_RUNG = 28  # tolerances go down to 1e-14
 
 
 @dataclass(frozen=True)
@@ -31,42 +33,46 @@ class Monitor:
     """Passed to `solve(problem, monitor)`.
 
     An iterative solver calls `monitor(step, weights)` after each iterate, `weights` being a function that returns the
-    coefficients, and stops when told so. A black box is fitted from scratch at each tolerance of `monitor.ladder()`,
-    from loose to tight, calling `monitor(...)` after each; only the last fit's own time counts.
+    coefficients, and stops when told so: at the smallest of `gap_targets`, at the time limit, or diverged. A black box
+    is fitted from scratch at each tolerance of `monitor.ladder()`, calling `monitor(...)` after each.
     """
 
-    def __init__(self, problem: LassoProblem, target_gap: float, time_limit_s: float, device: str = "cpu"):
-        self.problem, self.target_gap, self.time_limit_s, self.device = (
-            problem,
-            target_gap,
-            time_limit_s,
-            device,
-        )
+    def __init__(self, problem: LassoProblem, gap_targets: Sequence[float], time_limit_s: float, device: str = "cpu"):
+        self.problem, self.time_limit_s, self.device = problem, time_limit_s, device
+        self.gap_targets = sorted(gap_targets, reverse=True)
         self.trace: list[Snapshot] = []
         self.status = "max_steps"
-        self._spent_s = 0.0
         self._next_step = 0
         self.restart()
 
     def restart(self) -> None:
-        """Set the clock to zero: a solver calls it after its warm-up (compilation), which is not to be counted."""
+        """Set the clock to zero."""
         self.watch = Stopwatch(self.device).start()
 
     def ladder(self):
-        """Tolerances 1e-2, 3e-3, 1e-3, ... for a black box, each with a clock of its own, until told to stop.
+        """Tolerances for a black box, each with a clock of its own: for every target, the loosest that reaches it.
 
-        Two to the decade: the time to a gap is that of the loosest tolerance that reaches it, to within a half decade.
+        The search starts at the target itself and goes up or down by half decades, so that the time found is that of
+        the right setting to within a half decade. It ends early at the time limit and where nothing helps.
         """
-        for half_decade in range(4, 29):
-            self.restart()
-            yield 10 ** (-half_decade / 2)
+        tried: dict[int, float] = {}  # tolerance 10^(-rung/2): gap
+        for target in self.gap_targets:
+            rung = round(-2 * math.log10(target))
+            while rung not in tried and 0 < rung <= _LAST_RUNG:
+                self.restart()
+                yield 10 ** (-rung / 2)
+                if self.status in ("timeout", "diverged"):
+                    return
+                tried[rung] = self.trace[-1].relative_gap
+                reached = [r for r, gap in tried.items() if gap <= target]
+                rung = min(reached) - 1 if reached else max(tried) + 1
 
     def due(self, step: int) -> bool:
         """Whether the iterate of this step would be judged: cheap, to be asked at every step."""
         return step >= self._next_step or self.watch.peek_s() > self.time_limit_s
 
     def __call__(self, step: int, weights: Callable[[], np.ndarray]) -> bool:
-        """Judge this iterate if its turn has come; True when the solver should stop."""
+        """Judge this iterate if its turn has come; True when an iterative solver should stop."""
         if not self.due(step):
             return False
         self._next_step = max(step + 1, int(step * _STEP_GROWTH))
@@ -82,7 +88,7 @@ class Monitor:
         self.trace.append(Snapshot(step, elapsed, objective, gap, zero_rates))
         if not np.isfinite(objective) or objective > 1e6 * max(self.problem.null_objective, 1e-300):
             self.status = "diverged"
-        elif gap <= self.target_gap:
+        elif gap <= self.gap_targets[-1]:
             self.status = "done"
         elif elapsed > self.time_limit_s:
             self.status = "timeout"

@@ -9,6 +9,7 @@ the gradient it would have alone, and Adam is elementwise.
 """
 
 from collections.abc import Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,10 +17,9 @@ import torch
 from torch import Tensor, nn
 
 from spred_bench.callbacks import at
-from spred_bench.redundancy import reparametrize
+from spred_bench.redundancy import factors_of, reparametrize
 from spred_bench.trainer import train
 
-# Not fused: fused kernels wake all threads for tensors that one thread is done with sooner.
 OPTIMIZERS = {"gd": torch.optim.SGD, "adam": torch.optim.Adam}
 # A row whose loss exceeds this many times the loss at w = 0 is diverging, and not yet inf.
 _DIVERGED = 1e6
@@ -71,7 +71,8 @@ class StackedLasso(nn.Module):
         self.layers = nn.ModuleList(_Layer(starts) for _ in range(n_rates))
         if redundant:
             reparametrize(self.layers, "*weight")
-        self.redundant = redundant
+        # [(u of each rate), (v of each rate)], looked up once and not at every step.
+        self._factors = list(zip(*factors_of(self.layers).values(), strict=True))
         # A buffer: what a checkpoint of the trainer has to keep.
         self.register_buffer("alive", torch.ones(n_rates, len(problems), dtype=torch.bool, device=device))
         self.ceiling = _DIVERGED * self.c.square().sum(-1) / 2
@@ -87,16 +88,29 @@ class StackedLasso(nn.Module):
         """
         weights = self.weights()
         fit = (weights - self.c).square().sum(-1) / 2
-        if not self.redundant:
+        if not self._factors:
             return fit + self.alpha * weights.abs().sum(-1)
-        factors = zip(*(layer.parameters() for layer in self.layers), strict=True)
-        return fit + self.alpha / 2 * sum(torch.stack(factor).square().sum(-1) for factor in factors)
+        return fit + self.alpha / 2 * sum(torch.stack(factor).square().sum(-1) for factor in self._factors)
 
     def loss(self) -> Tensor:
         """The sum of the rows that have not diverged; the others keep what they have, finite, and no gradient."""
         losses = self.losses()
         self.alive &= losses.detach() <= self.ceiling
         return torch.where(self.alive, losses, 0.0).sum()
+
+
+@contextmanager
+def _one_thread():
+    """Torch splits some operations (the square root in Adam) from 2048 entries on; for so few, waking threads is slow.
+
+    On a busy machine of two cores this made Adam about forty times slower.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def train_stacked(
@@ -122,14 +136,15 @@ def train_stacked(
     def keep(trainer) -> None:
         trace[trainer.step] = model.weights()[:, list(watched)].cpu().numpy()
 
-    run = train(
-        model,
-        OPTIMIZERS[optimizer](groups),
-        lambda model, batch: model.loss(),
-        None,
-        max_steps=max_steps,
-        callbacks=[at(trace_steps, keep)] if len(watched) else [],
-    )
+    with _one_thread():
+        run = train(
+            model,
+            OPTIMIZERS[optimizer](groups),
+            lambda model, batch: model.loss(),
+            None,
+            max_steps=max_steps,
+            callbacks=[at(trace_steps, keep)] if len(watched) else [],
+        )
     with torch.no_grad():
         model.loss()  # judge the last step too
         return Trained(model.weights().cpu().numpy(), ~model.alive.cpu().numpy(), trace, run.elapsed_s)

@@ -127,14 +127,20 @@ def environment() -> dict:
 
 
 def git_state(path: str | Path = ".") -> dict | None:
-    """`{"sha": ..., "dirty": bool}` of the repository that holds `path`; None outside one or without git."""
+    """`{"sha": ..., "dirty": bool}` of the repository that holds `path`; None outside one or without git.
+
+    dirty: anything but results differs from the commit, so that one result does not make the next one dirty.
+    """
 
     def git(*arguments: str) -> str:
         command = ["git", "-C", str(path), *arguments]
         return subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout.strip()
 
     try:
-        return {"sha": git("rev-parse", "HEAD"), "dirty": bool(git("status", "--porcelain"))}
+        return {
+            "sha": git("rev-parse", "HEAD"),
+            "dirty": bool(git("status", "--porcelain", "--", ":/", ":(exclude,top)results")),
+        }
     except (OSError, subprocess.SubprocessError):
         return None
 

@@ -17,7 +17,7 @@ from spred_bench.errors import Skip
 from spred_bench.lasso import LassoProblem
 from spred_bench.monitor import Monitor
 
-_WARM_UP = {"target_gap": 1e-3, "time_limit_s": 120.0}
+_WARM_UP = {"gap_targets": [1e-3], "time_limit_s": 120.0}
 _warm: set[tuple] = set()
 
 
@@ -65,7 +65,7 @@ def _serve(request, X, Y, say) -> None:
     problem = LassoProblem(X, Y, request["alpha"])
     say("warm", warm_up(solver, problem))
     before = reset_peak()
-    monitor = _Reporter(say, problem, request["target_gap"], request["time_limit_s"])
+    monitor = _Reporter(say, problem, request["gap_targets"], request["time_limit_s"])
     solver.solve(problem, monitor)
     added = None if before is None else max(_status_bytes("VmHWM") - before, 0)
     say("done", {"status": monitor.status, "added_bytes": added})

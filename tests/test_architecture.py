@@ -17,7 +17,7 @@ LAYERS = (
     ("summary", "runner"),
     ("plan",),
     ("tasks",),
-    ("solvers", "methods"),
+    ("solvers", "methods", "stacked"),
     ("isolation", "worker", "nodes", "classification"),
     ("trainer", "monitor"),
     ("data", "models", "callbacks", "checkpoint", "forward", "snapshot", "batches", "schedules", "optimizers"),

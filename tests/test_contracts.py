@@ -53,7 +53,7 @@ def small_sources(name: str, tmp_path, **arrays) -> list:
     if spec.get("path") == "???":
         np.savez(tmp_path / "own.npz", **arrays)
         spec |= {"path": str(tmp_path / "own.npz")}
-    small = {"n_samples": 8, "n_features": 12}
+    small = {"n_samples": 12, "n_features": 8}
     known = components.parameters(components.load_target(spec["_target_"], name))
     spec |= {key: value for key, value in small.items() if key in known}
     shared = {"data_dir": Path(os.environ.get("SPRED_DATA_DIR", tmp_path))}
@@ -132,7 +132,7 @@ def lasso_problem(m=None, ratio=0.1, seed=0):
 
 
 def solve(solver, problem, target_gap=1e-6):
-    monitor = Monitor(problem, target_gap, time_limit_s=30.0)
+    monitor = Monitor(problem, [target_gap], time_limit_s=30.0)
     try:
         w = solver.solve(problem, monitor)
     except Skip as reason:

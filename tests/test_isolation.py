@@ -24,7 +24,7 @@ def solve(problem):
 
     def run(solver, time_limit_s=30.0, python=None, problem=problem):
         workers.append(Worker(solver, python))
-        return workers[-1].solve(files, problem, 1e-6, time_limit_s)
+        return workers[-1].solve(files, problem, [1e-6], time_limit_s)
 
     yield run
     for worker in workers:
@@ -34,7 +34,7 @@ def solve(problem):
 
 
 def test_a_child_gives_the_answer_of_this_process(solve, problem):
-    there, here = solve(fista.Solver()), solve_here(fista.Solver(), problem, 1e-6, 30.0, "cpu")
+    there, here = solve(fista.Solver()), solve_here(fista.Solver(), problem, [1e-6], 30.0, "cpu")
     assert there["status"] == here["status"] == "done"
     steps = [(p.step, p.objective, p.relative_gap, p.zero_rates) for p in there["trace"]]
     assert steps == [(p.step, p.objective, p.relative_gap, p.zero_rates) for p in here["trace"]]

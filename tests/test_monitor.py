@@ -1,6 +1,5 @@
 """The monitor: what it judges, when it stops a solver, whose time it counts."""
 
-from itertools import pairwise
 from types import SimpleNamespace
 
 import numpy as np
@@ -18,14 +17,14 @@ def problem():
 
 
 def test_stops_at_the_target_gap(problem):
-    monitor = Monitor(problem, 1e-6, 10.0)
+    monitor = Monitor(problem, [1e-6], 10.0)
     assert not monitor(0, lambda: np.full(10, 0.1))
     assert monitor(1, lambda: np.zeros(10))
     assert monitor.status == "done" and [point.step for point in monitor.trace] == [0, 1]
 
 
 def test_judges_ever_fewer_iterates_at_steps_that_do_not_depend_on_time(problem):
-    monitor = Monitor(problem, 1e-9, 10.0)
+    monitor = Monitor(problem, [1e-9], 10.0)
     for step in range(1000):
         monitor(step, lambda: np.full(10, 0.1))
     steps = [point.step for point in monitor.trace]
@@ -33,9 +32,9 @@ def test_judges_ever_fewer_iterates_at_steps_that_do_not_depend_on_time(problem)
 
 
 def test_time_limit_and_divergence_end_a_run(problem):
-    late = Monitor(problem, 1e-9, 0.0)
+    late = Monitor(problem, [1e-9], 0.0)
     assert late(5, lambda: np.ones(10)) and late.status == "timeout"
-    wild = Monitor(problem, 1e-9, 10.0)
+    wild = Monitor(problem, [1e-9], 10.0)
     assert wild(0, lambda: np.full(10, np.nan)) and wild.status == "diverged"
 
 
@@ -48,7 +47,7 @@ def clock(monkeypatch):
 
 
 def test_judging_is_not_on_the_clock(problem, clock):
-    monitor = Monitor(problem, 1e-9, 10.0)
+    monitor = Monitor(problem, [1e-9], 10.0)
     clock.now += 2
 
     def slow():
@@ -61,18 +60,33 @@ def test_judging_is_not_on_the_clock(problem, clock):
     assert [point.time_s for point in monitor.trace] == [2.0, 5.0]
 
 
-def test_the_ladder_restarts_the_clock_and_tightens(problem, clock):
-    monitor = Monitor(problem, 1e-9, 10.0)
+def test_the_ladder_finds_the_loosest_tolerance_for_each_target_with_a_clock_of_its_own(problem, clock):
+    monitor = Monitor(problem, [1e-3, 1e-6], 10.0)
+    start = problem.certificate(np.full(10, 1e-3))[1]
     tolerances = []
-    for tolerance in monitor.ladder():
+    for step, tolerance in enumerate(monitor.ladder()):
         assert monitor.watch.elapsed_s == 0
-        tolerances.append(tolerance)
         clock.now += 7
-    assert tolerances[0] == 1e-2 and tolerances[-1] == pytest.approx(1e-14)
-    assert all(later < earlier for earlier, later in pairwise(tolerances))
+        # The gap of a small constant vector is near enough linear in its size: five times the tolerance asked for.
+        monitor(step, lambda t=tolerance: np.full(10, 5e-3 * t / start))
+        tolerances.append(round(float(np.log10(tolerance)), 1))
+    assert tolerances[0] == -3 and monitor.status == "done"
+    gaps = dict(zip(tolerances, [point.relative_gap for point in monitor.trace], strict=True))
+    for target in (1e-3, 1e-6):
+        loosest = max(t for t in tolerances if gaps[t] <= target)
+        assert loosest + 0.5 in tolerances and gaps[loosest + 0.5] > target
+    assert all(point.time_s == 7 for point in monitor.trace)
+
+
+def test_the_ladder_ends_at_the_time_limit(problem, clock):
+    monitor = Monitor(problem, [1e-3, 1e-6], 10.0)
+    for step, _ in enumerate(monitor.ladder()):
+        clock.now += 11
+        monitor(step, lambda: np.full(10, 0.1))
+    assert len(monitor.trace) == 1 and monitor.status == "timeout"
 
 
 def test_zero_rates_count_against_the_largest_weight(problem):
-    monitor = Monitor(problem, 1e-9, 10.0)
+    monitor = Monitor(problem, [1e-9], 10.0)
     monitor(0, lambda: np.array([1e3, 0.5, 1e-4, 0, 0, 0, 0, 0, 0, 0.0]))
     assert monitor.trace[0].zero_rates == (0.9, 0.8)

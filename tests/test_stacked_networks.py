@@ -7,7 +7,8 @@ from torch import nn
 from spred_bench import classification, components, optimizers
 from spred_bench.classification import Recipe
 from spred_bench.methods import group_lasso, spred, weight_decay
-from spred_bench.models.mlp import Model
+from spred_bench.models.mlp import Mlp, Model
+from spred_bench.models.stacked import StackedMlp
 
 KAPPAS = [0.0, 1e-3, 0.3]
 METHODS = {
@@ -113,11 +114,10 @@ def test_methods_know_their_starts():
 def test_stacked_forward_runs_on_cuda_without_a_cpu_tensor_slipping_in():
     from torch._subclasses.fake_tensor import FakeTensorMode
 
-    with FakeTensorMode():
-        device = torch.device("cuda")
-        model, network = start("usual")
-        stack = model.stack([network, network]).to(device)
-        logits = stack(torch.empty(4, 1, 3, 2, device=device))
+    with FakeTensorMode(), torch.device("cuda"):
+        network = Mlp(6, 7, 3, bias="usual")
+        stack = StackedMlp([network, network])
+        logits = stack(torch.empty(4, 1, 3, 2))
         assert logits.shape == (2, 4, 3) and logits.device.type == "cuda"
-        loss = classification.cross_entropy(logits, torch.zeros(4, dtype=torch.long, device=device))
+        loss = classification.cross_entropy(logits, torch.zeros(4, dtype=torch.long))
         assert loss.device.type == "cuda"

@@ -24,18 +24,20 @@ def required(module: str, package: str | None = None):
 
 
 def climb(problem, monitor, fit):
-    """Run the black box `fit(Y, tolerance) -> coefficients` up the monitor's ladder of tolerances until told to stop.
+    """Run the black box `fit(Y, tolerance) -> coefficients` at each tolerance the monitor asks for.
 
-    Returns coefficients of the problem's shape.
+    Returns the coefficients of the tightest, in the problem's shape.
     """
+    tightest, kept = float("inf"), None
     with warnings.catch_warnings():
         # Not reaching its own tolerance is no news: the monitor judges every solver by the same gap.
         warnings.simplefilter("ignore")
         for step, tolerance in enumerate(monitor.ladder()):
             w = fit(problem.Y, tolerance).reshape(problem.shape)
-            if monitor(step, lambda w=w: w):
-                break
-    return w
+            monitor(step, lambda w=w: w)
+            if tolerance < tightest:
+                tightest, kept = tolerance, w
+    return kept
 
 
 def climb_each_target(problem, monitor, fit):

@@ -74,9 +74,9 @@ class Task:
             worker = self._workers.setdefault(cell.method, Worker(solver, getattr(solver, "python", None)))
             if self._files is None:
                 self._files = ProblemFiles(problem.X, problem.Y)
-            result = worker.solve(self._files, problem, min(self.gap_targets), self.time_limit_s)
+            result = worker.solve(self._files, problem, self.gap_targets, self.time_limit_s)
         else:
-            result = solve_here(solver, problem, min(self.gap_targets), self.time_limit_s, self.device)
+            result = solve_here(solver, problem, self.gap_targets, self.time_limit_s, self.device)
         return _rows(result, keys, self.gap_targets)
 
     def _problem(self, cell: Cell) -> tuple[LassoProblem, dict]:
@@ -146,14 +146,14 @@ def _rows(result: dict, keys: dict, gap_targets):
         for threshold, rate in zip(ZERO_THRESHOLDS, point.zero_rates, strict=True):
             yield row("zero_rate", rate, threshold=threshold, **at)
     for target in gap_targets:
-        reached = next((point.time_s for point in trace if point.relative_gap <= target), None)
+        reached = min((point.time_s for point in trace if point.relative_gap <= target), default=None)
         yield row("time_to_gap_s", reached, threshold=target)
     if not trace:
         return  # stopped before its first answer
-    end = trace[-1]
+    end = trace[-1] if status == "diverged" else min(trace, key=lambda point: point.relative_gap)
     for fraction in _ZERO_RATE_FRACTIONS:
         goal = fraction * end.zero_rates[-1]
-        reached = next(point.time_s for point in trace if point.zero_rates[-1] >= goal)
+        reached = min(point.time_s for point in trace if point.zero_rates[-1] >= goal)
         yield row("time_to_zero_rate_s", reached, threshold=fraction)
     yield row("final_objective", end.objective, step=end.step, time_s=end.time_s)
     yield row("final_relative_gap", end.relative_gap, step=end.step, time_s=end.time_s)

@@ -1,0 +1,67 @@
+"""Run reference experiments and put their rows, manifests and figures under results/reference/<name>/.
+
+    python scripts/make_reference.py landscape lasso_orthogonal
+    python scripts/make_reference.py fig2_scaling -- solver.adelie.python=path/to/python
+
+Rows are only worth keeping when the committed code made them, so a tree with uncommitted changes is refused.
+"""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from spred_bench import timing
+from spred_bench.collecting import collect
+
+ROOT = Path(__file__).parent.parent
+# name: words of the command; the task is the first word's, or the experiment's.
+REFERENCES = {
+    "landscape": ["task=landscape"],
+    "lasso_orthogonal": ["task=lasso_orthogonal"],
+    "lasso_scaling": ["task=lasso_scaling"],
+    "fig2_scaling": ["experiment=fig2_scaling"],
+    "fig2_many_targets": ["experiment=fig2_many_targets"],
+    "fig2_headline": ["experiment=fig2_headline"],
+    "fig2_million": ["experiment=fig2_million"],
+}
+
+
+def main(words: list[str]) -> int:
+    """Run each named reference (all of them when none is named); words after -- go to every command."""
+    names, _, extra = (words, None, []) if "--" not in words else _split(words)
+    for name in names or REFERENCES:
+        if name not in REFERENCES:
+            sys.exit(f"{name}: no such reference; known: {', '.join(REFERENCES)}")
+        state = timing.git_state(ROOT)
+        if state is None or state["dirty"]:
+            sys.exit("uncommitted changes: commit them first, so that the rows name the code that made them")
+        folder = Path("results") / "reference-runs" / name
+        command = [sys.executable, "-m", "spred_bench", *REFERENCES[name], f"results_dir={folder}", *extra]
+        code = subprocess.run(command, cwd=ROOT).returncode
+        if code not in (0, 1):
+            return code
+        _keep(ROOT / folder, ROOT / "results" / "reference" / name)
+    return 0
+
+
+def _split(words: list[str]) -> tuple[list[str], str, list[str]]:
+    cut = words.index("--")
+    return words[:cut], "--", words[cut + 1 :]
+
+
+def _keep(results: Path, target: Path) -> None:
+    """Collected rows, manifests and figures of all runs below `results`, in one folder."""
+    collect(results)
+    target.mkdir(parents=True, exist_ok=True)
+    (task,) = {path.parent.parent for path in results.glob("*/*/run.json")}
+    for table in ("records.csv", "runs.csv"):
+        shutil.copy(task / table, target / table)
+    (target / "manifests").mkdir(exist_ok=True)
+    for manifest in task.glob("*/run.json"):
+        shutil.copy(manifest, target / "manifests" / f"{manifest.parent.name}.json")
+    subprocess.run([sys.executable, "-m", "spred_bench", "plot", str(target)], cwd=ROOT, check=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,202 @@
+"""Rounds of the second-order lasso solver: choose columns, minimise over their factors, certify with one pass over X."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from spred_bench.design_matrix import Design, all_rows, combine, correlate, gather
+from spred_bench.gram_cache import GramCache
+from spred_bench.product_newton import Counts, Iterate, WorkingSet, minimize_on, relative_gap
+
+LEVEL_RATIO = 0.2  # the penalty falls by this factor per round
+EARLY_GAP = 0.1  # a round stops at this fraction of the gap it started from
+FIRST_SIGMA = 3.0  # first proximal step, in units of 1 / (|x_j|^2 / n)
+SMALLEST_SET = 300  # working sets are never smaller than this many columns (if X has them)
+
+
+@dataclass
+class Target:
+    """One column of Y during the solve: y (n,), b = X^T y / n (p,), w (p,), residual r (n,), q = X^T r / n (p,)."""
+
+    y: Tensor
+    b: Tensor
+    w: Tensor
+    r: Tensor
+    q: Tensor
+    level: float
+    sigma: float | None = None
+    gap: float = float("inf")
+    best: float = float("inf")
+    stalled: int = 0
+
+
+@dataclass
+class Workspace:
+    """What all targets and penalties on one X share: Gram entries, the rows of a small X, work counts."""
+
+    design: Design
+    cache: GramCache
+    counts: Counts = field(default_factory=Counts)
+    rows: Tensor | None = None
+    curvature: Tensor | None = None
+
+
+def new_workspace(design: Design) -> Workspace:
+    """Empty caches for a design; the Gram matrix is never larger than (2n + 100)^2."""
+    n, p = design.shape
+    return Workspace(design, GramCache(n, p, min(p, 2 * n + 100), design.device))
+
+
+def start_targets(space: Workspace, Y: Tensor, starts: Tensor | None, alpha: float) -> list[Target]:
+    """Targets at w = 0, or at the given coefficients (m, p) where these are sparse enough to be of use."""
+    n, p = space.design.shape
+    B = correlate(space.design, Y[:, 0])[:, None] if Y.shape[1] == 1 else correlate(space.design, Y)
+    B = B / n
+    space.counts.passes += 1
+    refuse_non_finite(B)
+    targets = []
+    for j in range(Y.shape[1]):
+        y, b = Y[:, j].contiguous(), B[:, j].contiguous()
+        target = Target(y, b, torch.zeros_like(b), y, b, level=float(b.abs().max()))
+        if starts is not None and 0 < int((starts[j] != 0).sum()) <= min(p, 2 * n):
+            target.w = starts[j].clone()
+            target.r = y - combine(space.design, target.w)
+            target.q = correlate(space.design, target.r) / n
+            target.level = alpha
+        targets.append(target)
+    return targets
+
+
+def advance(space: Workspace, targets: list[Target], alpha: float, tol: float, max_iter: int, callback=None) -> int:
+    """Rounds until every target's relative gap at alpha is at most tol or stops falling; returns their number."""
+    for target in targets:
+        target.best, target.stalled = float("inf"), 0
+    for rounds in range(max_iter + 1):
+        for target in targets:
+            _certify(target, alpha)
+        pending = [t for t in targets if t.gap > tol and t.stalled < 4]
+        if not pending or rounds == max_iter:
+            break
+        partial = [_round(space, target, alpha, tol, callback) for target in pending]
+        _correlate_all(space, [t for t, columns in zip(pending, partial, strict=True) if columns is not None])
+        for target, fresh in zip(pending, partial, strict=True):
+            if fresh is not None:
+                _sharpen(space, target, alpha, *fresh)
+    return rounds
+
+
+def _certify(target: Target, alpha: float) -> None:
+    if not bool(target.y.any()):
+        target.gap = 0.0
+        return
+    target.gap = max(0.0, relative_gap(target.r, target.q, target.w, target.y, alpha, len(target.y)))
+    if target.level <= alpha:
+        target.stalled = target.stalled + 1 if target.gap >= target.best else 0
+        target.best = min(target.best, target.gap)
+
+
+def _round(space: Workspace, target: Target, alpha: float, tol: float, callback):
+    """Lower the penalty, minimise on a new working set; returns (columns, q on them) if X holds other columns too."""
+    p = space.design.shape[1]
+    again = target.level <= alpha and target.sigma is not None
+    sigma = max(FIRST_SIGMA, target.sigma / 9) if again else FIRST_SIGMA
+    target.level = _next_level(space, target, alpha)
+    ws = _choose(space, target)
+    final, whole = target.level <= alpha, len(ws.columns) == p
+    goal = EARLY_GAP if not final else tol if whole else max(0.3 * tol, EARLY_GAP * min(target.gap, 1.0))
+
+    def report(w: Tensor) -> None:
+        full = torch.zeros_like(target.w)
+        full[ws.columns] = w
+        callback(full.cpu().numpy())
+
+    start = Iterate(target.w[ws.columns], target.r, target.q[ws.columns])
+    here, target.sigma = minimize_on(
+        ws,
+        start,
+        target.y,
+        target.level,
+        space.cache,
+        space.counts,
+        sigma=sigma,
+        tol=goal,
+        report=None if callback is None else report,
+    )
+    target.w = torch.zeros_like(target.w)
+    target.w[ws.columns] = here.w
+    target.r = here.r
+    if whole:
+        target.q = here.q
+        return None
+    return ws.columns, here.q
+
+
+def _next_level(space: Workspace, target: Target, alpha: float) -> float:
+    """The next penalty: a fixed ratio down, further if fewer than n/2 columns then exceed it."""
+    n, p = space.design.shape
+    if target.level <= alpha:
+        return alpha
+    crowd = n // 2 - int((target.w != 0).sum())
+    reach = target.level
+    if crowd >= p:
+        return alpha
+    if crowd > 0:
+        reach = float(torch.topk(target.q.abs(), crowd, sorted=False).values.min())
+    return max(alpha, min(LEVEL_RATIO * target.level, reach))
+
+
+def _choose(space: Workspace, target: Target) -> WorkingSet:
+    """The support and the columns of largest correlation: about twice those near the penalty, at most 3n."""
+    n, p = space.design.shape
+    score = target.q.abs()
+    support = torch.nonzero(target.w).squeeze(1)
+    near = 2 * int((score > 0.7 * target.level).sum()) + 2 * len(support)
+    size = max(min(3 * n, near), SMALLEST_SET, len(support) + SMALLEST_SET // 2)
+    if 3 * size >= 2 * p and p <= 4 * n:
+        if space.rows is None:
+            space.rows = all_rows(space.design)
+            space.curvature = _curvature(space.rows)
+        columns, rows, curvature = torch.arange(p, device=score.device), space.rows, space.curvature
+        return WorkingSet(columns, rows, target.b, curvature)
+    score[support] = float("inf")
+    columns = torch.topk(score, min(size, p), sorted=False).indices.sort().values
+    rows = gather(space.design, columns)
+    return WorkingSet(columns, rows, target.b[columns], _curvature(rows))
+
+
+def _curvature(rows: Tensor) -> Tensor:
+    squares = torch.linalg.vector_norm(rows, dim=1) ** 2 / rows.shape[1]
+    return torch.where(squares > 0, squares, torch.ones_like(squares))
+
+
+def _correlate_all(space: Workspace, targets: list[Target]) -> None:
+    if not targets:
+        return
+    space.counts.passes += 1
+    n = space.design.shape[0]
+    if len(targets) == 1:
+        targets[0].q = correlate(space.design, targets[0].r) / n
+        return
+    Q = (correlate(space.design, torch.stack([t.r for t in targets], dim=1)) / n).T.contiguous()
+    for target, q in zip(targets, Q, strict=True):
+        target.q = q
+
+
+def _sharpen(space: Workspace, target: Target, alpha: float, columns: Tensor, q: Tensor) -> None:
+    """Put float64 correlations where the certificate looks: on the working set, and near alpha if X is float32."""
+    target.q[columns] = q
+    if space.design.is_sparse or space.design.X.dtype == torch.float64:
+        return
+    close = target.q.abs() > 0.999 * alpha
+    close[columns] = False
+    rest = torch.nonzero(close).squeeze(1)
+    if 0 < len(rest) <= 4 * len(columns):
+        target.q[rest] = gather(space.design, rest) @ target.r / len(target.r)
+
+
+def refuse_non_finite(product: Tensor) -> None:
+    if not bool(torch.isfinite(product).all()):
+        raise ValueError("X contains NaN or infinity, or values whose products overflow")

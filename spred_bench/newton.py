@@ -1,0 +1,175 @@
+"""Second-order spred: the lasso through Newton's method on the factors of w = u*v (paper, Eq. (3) and Theorem 1).
+
+minimise 1/(2n) |y - X (u*v)|^2 + alpha/2 (|u|^2 + |v|^2), whose minima are those of 1/(2n) |y - Xw|^2 + alpha |w|_1.
+One round = choose the columns with the largest correlations, minimise over their factors (`product_newton`), then one
+pass over X to certify the answer. The penalty is lowered to its final value in a few steps.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from sklearn.exceptions import ConvergenceWarning
+from torch import Tensor
+
+from spred_bench.design_matrix import Design, as_tensor, correlate, with_rows, wrap_design
+from spred_bench.lasso_rounds import Workspace, advance, new_workspace, refuse_non_finite, start_targets
+from spred_bench.least_squares import minimum_norm
+from spred_bench.product_newton import Counts
+
+
+@dataclass
+class LassoResult:
+    """coef (p,) or (m, p) float64; intercept and relative dual_gap: floats or (m,); rounds; "converged" or "max_iter"."""
+
+    coef: np.ndarray | Tensor
+    intercept: float | np.ndarray
+    dual_gap: float | np.ndarray
+    n_iter: int
+    status: str
+    counts: Counts
+
+
+def solve_lasso(
+    X,
+    y,
+    alpha: float,
+    *,
+    tol: float = 1e-6,
+    max_iter: int = 100,
+    warm_start=None,
+    fit_intercept: bool = False,
+    sample_weight=None,
+    callback: Callable | None = None,
+) -> LassoResult:
+    """Minimise 1/(2n) |y - Xw|^2 + alpha |w|_1, for each column of y separately.
+
+    X (n, p): NumPy array or torch tensor (float32, float64, either order), or SciPy sparse matrix; never copied.
+    y (n,) or (n, m). alpha >= 0; 0 gives the least-squares solution of minimum norm. The answer's duality gap, in
+    float64 and divided by |y|^2/(2n), is at most tol, else a ConvergenceWarning says what was reached. warm_start
+    (p,) or (m, p) starts from given coefficients. sample_weight (n,) weighs rows as in scikit-learn (scaled to sum to n).
+    callback(w) receives the coefficients (p,) of the target at hand at each iterate. ValueError on bad input.
+    """
+    alpha, tol = float(alpha), float(tol)
+    if not (np.isfinite(alpha) and alpha >= 0):
+        raise ValueError(f"alpha must be finite and not negative, got {alpha}")
+    if not tol > 0 or max_iter < 1:
+        raise ValueError(f"tol must be positive and max_iter at least 1, got tol={tol}, max_iter={max_iter}")
+    design, Y, centre = prepare(X, y, fit_intercept, sample_weight)
+    space = new_workspace(design)
+    n, p = design.shape
+    m = Y.shape[1]
+    starts = None if warm_start is None else _as_matrix(warm_start, m, p, design.device)
+    coef = torch.zeros((m, p), dtype=torch.float64, device=design.device)
+    gaps = np.zeros(m)
+    rounds, block = 0, max(8, n // 40)  # a block's correlations take a few hundredths of the memory of X
+    for first in range(0, m, block):
+        chosen = slice(first, min(first + block, m))
+        targets = start_targets(space, Y[:, chosen], None if starts is None else starts[chosen], alpha)
+        if alpha == 0:
+            gaps[chosen] = minimum_norm(design, targets)
+        else:
+            rounds = max(rounds, advance(space, targets, alpha, tol, max_iter, callback))
+            gaps[chosen] = [target.gap for target in targets]
+        for row, target in zip(coef[chosen], targets, strict=True):
+            row.copy_(target.w)
+    return package(X, y, coef, centre, gaps, rounds, tol, space)
+
+
+def lasso_path(
+    X,
+    y,
+    alphas=None,
+    *,
+    n_alphas: int = 100,
+    eps: float = 1e-3,
+    tol: float = 1e-6,
+    max_iter: int = 100,
+    fit_intercept: bool = False,
+    sample_weight=None,
+) -> tuple[np.ndarray, list[LassoResult]]:
+    """Solutions for decreasing penalties, each started from the one before; Gram entries are shared.
+
+    alphas: any positive values, sorted here in decreasing order; by default n_alphas values from the smallest penalty
+    with w = 0 for every target down to eps times it. Returns (alphas, one LassoResult each); see `solve_lasso`.
+    """
+    design, Y, centre = prepare(X, y, fit_intercept, sample_weight)
+    space = new_workspace(design)
+    m, p = Y.shape[1], design.shape[1]
+    targets = start_targets(space, Y, None, 0.0)
+    if alphas is None:
+        top = max(max(target.level for target in targets), np.finfo(float).tiny)
+        alphas = np.geomspace(top, top * eps, n_alphas)
+    alphas = np.sort(np.asarray(alphas, dtype=np.float64).ravel())[::-1]
+    if not (len(alphas) and np.isfinite(alphas).all() and alphas[-1] > 0):
+        raise ValueError("alphas must be positive and finite; alpha = 0 is solve_lasso(X, y, 0)")
+    results = []
+    for alpha in alphas.tolist():
+        rounds = advance(space, targets, alpha, tol, max_iter)
+        coef = torch.stack([target.w for target in targets]).reshape(m, p)
+        gaps = np.array([target.gap for target in targets])
+        results.append(package(X, y, coef, centre, gaps, rounds, tol, space))
+    return alphas, results
+
+
+def prepare(X, y, fit_intercept: bool, sample_weight) -> tuple[Design, Tensor, tuple[Tensor, Tensor] | None]:
+    """Check the input; return the (centred, weighted) design, Y (n, m) likewise, and (column means, target means)."""
+    design = wrap_design(X)
+    n = design.shape[0]
+    Y = y if isinstance(y, Tensor) else as_tensor(np.ascontiguousarray(y, dtype=np.float64))
+    Y = Y.detach().to(device=design.device, dtype=torch.float64)
+    if Y.ndim not in (1, 2) or Y.shape[0] != n or 0 in Y.shape:
+        raise ValueError(f"y must have {n} rows like X, got shape {tuple(Y.shape)}")
+    if not bool(torch.isfinite(Y).all()):
+        raise ValueError("y contains NaN or infinity")
+    Y = Y[:, None] if Y.ndim == 1 else Y
+    scale = None
+    if sample_weight is not None:
+        weight = np.broadcast_to(np.asarray(sample_weight, dtype=np.float64), (n,))
+        if not (np.isfinite(weight).all() and (weight >= 0).all() and weight.sum() > 0):
+            raise ValueError("sample_weight must be finite, not negative, and not all zero")
+        scale = torch.sqrt(as_tensor(weight * (n / weight.sum()))).to(design.device)
+    # a row whose target is zero would hide its NaN from X^T y only where BLAS skips zeros: look at X^T 1 as well
+    if not design.is_sparse and not (fit_intercept and scale is None) and bool((Y == 0).any()):
+        refuse_non_finite(correlate(design, torch.ones(n, dtype=torch.float64, device=design.device)))
+    design = with_rows(design, scale, fit_intercept)
+    centre = None
+    if fit_intercept:
+        refuse_non_finite(design.means)
+        means = Y.mean(0) if scale is None else (scale**2) @ Y / n
+        centre, Y = (design.means, means), Y - means
+    return design, (Y if scale is None else Y * scale[:, None]), centre
+
+
+def _as_matrix(w, m: int, p: int, device: torch.device) -> Tensor:
+    w = w.detach() if isinstance(w, Tensor) else as_tensor(np.array(w, dtype=np.float64))
+    w = w.to(device=device, dtype=torch.float64).reshape(-1, p) if w.shape[-1] == p else w
+    if tuple(w.shape) != (m, p) or not bool(torch.isfinite(w).all()):
+        raise ValueError(f"warm_start must be finite, of shape ({m}, {p}) or ({p},), got {tuple(w.shape)}")
+    return w
+
+
+def package(X, y, coef: Tensor, centre, gaps: np.ndarray, rounds: int, tol: float, space: Workspace) -> LassoResult:
+    """Undo the block form: one target gives vectors, NumPy input gives NumPy output; warn if the gap is above tol."""
+    worst = float(gaps.max())
+    if not worst <= tol:
+        warnings.warn(
+            f"spred stopped after {rounds} rounds at a relative duality gap of {worst:.2e}, above tol={tol:.2e}",
+            ConvergenceWarning,
+            stacklevel=3,
+        )
+    intercept = np.zeros(len(gaps)) if centre is None else (centre[1] - coef @ centre[0]).cpu().numpy()
+    single = np.ndim(y) == 1
+    coef = coef[0] if single else coef
+    return LassoResult(
+        coef if isinstance(X, Tensor) else coef.numpy(),
+        float(intercept[0]) if single else intercept,
+        worst if single else gaps,
+        rounds,
+        "converged" if worst <= tol else "max_iter",
+        space.counts,
+    )

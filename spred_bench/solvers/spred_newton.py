@@ -1,0 +1,24 @@
+"""spred by Newton's method on (U, V), with working sets: `spred_bench.newton` says how and why."""
+
+import numpy as np
+from pydantic import PositiveInt
+
+from spred_bench.components import component
+from spred_bench.newton import solve_lasso
+from spred_bench.solvers.cd import climb
+
+
+@component
+class Solver:
+    """Second-order spred, all targets at once."""
+
+    max_iter: PositiveInt = 100
+
+    def solve(self, problem, monitor):
+        """Coefficients of `problem`, shape (p,) or (p, m)."""
+
+        def fit(Y, tolerance):
+            result = solve_lasso(problem.X, Y, problem.alpha, tol=tolerance, max_iter=self.max_iter)
+            return np.asarray(result.coef).T
+
+        return climb(problem, monitor, fit)

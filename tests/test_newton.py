@@ -1,0 +1,251 @@
+"""The second-order solver against scikit-learn, its own certificate, and the corners where lasso solvers break."""
+
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from scipy import sparse
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import Lasso
+
+from spred_bench.newton import lasso_path, solve_lasso
+from spred_bench.varpro import solve_by_projection
+
+
+def problem(n, p, seed=0, dtype=np.float64, order="F", nonzeros=5):
+    rng = np.random.default_rng(seed)
+    X = np.asarray(rng.standard_normal((n, p)), dtype=dtype, order=order)
+    w = np.zeros(p)
+    w[rng.choice(p, min(nonzeros, p), replace=False)] = rng.standard_normal(min(nonzeros, p))
+    return X, (X @ w + 0.1 * rng.standard_normal(n)).astype(dtype)
+
+
+def largest_alpha(X, y):
+    return np.abs(X.T @ y).max() / X.shape[0]
+
+
+def gap_of(X, y, w, alpha):
+    X, y, n = np.asarray(X, dtype=np.float64), np.asarray(y, dtype=np.float64), len(y)
+    r = y - X @ w
+    scale = min(1.0, alpha / max(np.abs(X.T @ r).max() / n, 1e-300))
+    value = r @ r / (2 * n) + alpha * np.abs(w).sum()
+    return (value - (y @ y - (y - scale * r) @ (y - scale * r)) / (2 * n)) / (y @ y / (2 * n))
+
+
+def reference(X, y, alpha, **options):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        options.setdefault("fit_intercept", False)
+        fit = options.pop("fit", {})
+        return Lasso(alpha=alpha, tol=1e-14, max_iter=200_000, **options).fit(X, y, **fit)
+
+
+@pytest.mark.parametrize("shape", [(60, 30), (40, 200), (300, 40), (30, 2000), (50, 50)])
+@pytest.mark.parametrize("fraction", [0.5, 0.1, 0.01])
+@pytest.mark.parametrize("kind", ["F", "C", "float32", "csc", "csr", "torch"])
+def test_agrees_with_coordinate_descent(shape, fraction, kind):
+    X, y = problem(*shape, nonzeros=10)
+    alpha = fraction * largest_alpha(X, y)
+    expected = reference(X, y, alpha).coef_
+    stored = {
+        "F": lambda: X,
+        "C": lambda: np.ascontiguousarray(X),
+        "float32": lambda: X.astype(np.float32),
+        "csc": lambda: sparse.csc_array(X),
+        "csr": lambda: sparse.csr_matrix(X),
+        "torch": lambda: torch.from_numpy(np.ascontiguousarray(X)),
+    }[kind]()
+    result = solve_lasso(stored, y, alpha, tol=1e-9 if kind != "float32" else 1e-6)
+    coef = np.asarray(result.coef)
+    assert result.status == "converged"
+    np.testing.assert_allclose(coef, expected, atol=1e-4 if kind == "float32" else 1e-6)
+    assert gap_of(X, y, coef, alpha) < 1e-5
+
+
+@pytest.mark.parametrize("n, p, dense", [(100, 400, False), (100, 1500, True), (200, 200, True)])
+@pytest.mark.parametrize("fraction", [0.1, 0.01, 1e-4])
+def test_certificate_is_true_and_tight(n, p, dense, fraction):
+    X, y = problem(n, p, nonzeros=p if dense else 5)
+    alpha = fraction * largest_alpha(X, y)
+    result = solve_lasso(X, y, alpha, tol=1e-12)
+    assert result.dual_gap <= 1e-12
+    assert abs(gap_of(X, y, result.coef, alpha)) < 1e-11
+    assert 0 < np.count_nonzero(result.coef) <= n
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("stored", [np.asfortranarray, np.ascontiguousarray, sparse.csc_array])
+def test_intercept_and_weights(weighted, stored):
+    X, y = problem(80, 150)
+    X, y = X + 3.0, y + 7.0
+    weights = np.random.default_rng(1).uniform(0, 2, 80) if weighted else None
+    fit = {"sample_weight": weights} if weighted else {}
+    expected = reference(X, y, 0.05, fit_intercept=True, fit=fit)
+    result = solve_lasso(stored(X), y, 0.05, tol=1e-12, fit_intercept=True, sample_weight=weights)
+    np.testing.assert_allclose(result.coef, expected.coef_, atol=1e-6)
+    np.testing.assert_allclose(result.intercept, expected.intercept_, atol=1e-5)
+
+
+def test_constant_columns_with_an_intercept_stay_out():
+    X, y = problem(50, 20)
+    X[:, 3] = 5.0
+    assert solve_lasso(X, y, 1e-3, fit_intercept=True).coef[3] == 0
+
+
+def test_many_targets_equal_single_ones():
+    X, _ = problem(60, 900)
+    rng = np.random.default_rng(2)
+    Y = X[:, :5] @ rng.standard_normal((5, 12)) + 0.1 * rng.standard_normal((60, 12))
+    Y[:, 4] = 0
+    result = solve_lasso(X, Y, 0.05, tol=1e-10)
+    assert result.coef.shape == (12, 900) and result.dual_gap.shape == (12,)
+    for j in range(12):
+        np.testing.assert_allclose(result.coef[j], solve_lasso(X, Y[:, j], 0.05, tol=1e-10).coef, atol=1e-8)
+
+
+def test_zero_at_the_largest_penalty_and_above():
+    X, y = problem(30, 100)
+    for alpha in (largest_alpha(X, y) * (1 + 1e-12), 10.0 * largest_alpha(X, y)):
+        result = solve_lasso(X, y, alpha)
+        assert not result.coef.any() and result.dual_gap < 1e-9
+    assert solve_lasso(X, y, 0.99 * largest_alpha(X, y)).coef.any()
+
+
+@pytest.mark.parametrize("shape", [(40, 10), (20, 90), (30, 30)])
+@pytest.mark.parametrize("fit_intercept", [False, True])
+def test_no_penalty_gives_minimum_norm_least_squares(shape, fit_intercept):
+    X, y = problem(*shape)
+    means, shift = (X.mean(0), y.mean()) if fit_intercept else (0.0, 0.0)
+    expected = np.linalg.lstsq(X - means, y - shift)[0]
+    result = solve_lasso(X, y, 0.0, fit_intercept=fit_intercept)
+    if shape != (30, 30) or fit_intercept:
+        np.testing.assert_allclose(result.coef, expected, atol=1e-7)
+    assert result.status == "converged"
+
+
+def test_tiny_penalty_with_more_columns_than_rows():
+    X, y = problem(25, 300, nonzeros=300)
+    alpha = 1e-9 * largest_alpha(X, y)
+    result = solve_lasso(X, y, alpha, tol=1e-12)
+    assert gap_of(X, y, result.coef, alpha) <= 1e-6
+    assert np.abs(y - X @ result.coef).max() < 1e-4
+
+
+def test_duplicate_zero_and_constant_columns():
+    X, y = problem(40, 30)
+    X = np.hstack([X, X[:, :15], -X[:, 5:20], np.zeros((40, 3)), np.ones((40, 2))])
+    alpha = 0.02 * largest_alpha(X, y)
+    result = solve_lasso(X, y, alpha, tol=1e-9)
+    assert gap_of(X, y, result.coef, alpha) <= 1e-8
+    assert not result.coef[60:63].any()
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1e6])
+def test_scales_of_columns_and_target(scale):
+    X, y = problem(50, 120, nonzeros=40)
+    X = X * np.geomspace(1e-2, 1e2, 120)
+    alpha = 0.05 * largest_alpha(X, y)
+    plain = solve_lasso(X, y, alpha, tol=1e-10).coef
+    np.testing.assert_allclose(solve_lasso(X, scale * y, scale * alpha, tol=1e-10).coef / scale, plain, atol=1e-5)
+
+
+@pytest.mark.parametrize("rho", [0.6, 0.95])
+def test_correlated_columns(rho):
+    X, y = problem(100, 400)
+    for j in range(1, 400):
+        X[:, j] = rho * X[:, j - 1] + np.sqrt(1 - rho**2) * X[:, j]
+    y = X @ np.random.default_rng(3).standard_normal(400) + y
+    alpha = 0.01 * largest_alpha(X, y)
+    assert gap_of(X, y, solve_lasso(X, y, alpha, tol=1e-10).coef, alpha) <= 1e-9
+
+
+@pytest.mark.parametrize("shape", [(1, 5), (5, 1), (1, 1), (2, 700)])
+def test_smallest_shapes(shape):
+    X, y = problem(*shape)
+    alpha = 0.3 * largest_alpha(X, y)
+    np.testing.assert_allclose(solve_lasso(X, y, alpha, tol=1e-12).coef, reference(X, y, alpha).coef_, atol=1e-7)
+
+
+def test_zero_target():
+    X, _ = problem(20, 30)
+    for alpha in (0.0, 0.1):
+        result = solve_lasso(X, np.zeros(20), alpha)
+        assert not result.coef.any() and result.dual_gap == 0 and result.status == "converged"
+
+
+def test_read_only_integer_and_strided_input():
+    X, y = problem(40, 60)
+    expected = solve_lasso(X, y, 0.05, tol=1e-10).coef
+    X.flags.writeable = y.flags.writeable = False
+    np.testing.assert_array_equal(solve_lasso(X, y, 0.05, tol=1e-10).coef, expected)
+    wide = np.repeat(X, 2, axis=1)[:, ::2]
+    np.testing.assert_allclose(solve_lasso(wide, y, 0.05, tol=1e-10).coef, expected, atol=1e-10)
+    np.testing.assert_allclose(solve_lasso(X[::-1], y[::-1], 0.05, tol=1e-10).coef, expected, atol=1e-8)
+    Z = np.random.default_rng(4).integers(-5, 6, (40, 60))
+    np.testing.assert_allclose(solve_lasso(Z, y, 0.05, tol=1e-10).coef, reference(Z, y, 0.05).coef_, atol=1e-6)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("where", ["X", "y", "X beside y = 0", "sparse"])
+def test_non_finite_input_is_refused(bad, where):
+    X, y = problem(20, 10)
+    if where == "y":
+        y[3] = bad
+    else:
+        X[3, 4] = bad
+        y[3] = 0 if where == "X beside y = 0" else 1.0
+    for intercept in (False, True):
+        with pytest.raises(ValueError, match="NaN or infinity"):
+            solve_lasso(sparse.csr_array(X) if where == "sparse" else X, y, 0.1, fit_intercept=intercept)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"alpha": -1}, {"alpha": np.nan}, {"tol": 0}, {"max_iter": 0}, {"y": np.ones(3)}, {"X": np.ones(20)}]
+    + [{"X": np.ones((20, 0))}, {"sample_weight": -np.ones(20)}, {"warm_start": np.ones(3)}],
+)
+def test_wrong_arguments_are_refused(change):
+    X, y = problem(20, 10)
+    with pytest.raises(ValueError):
+        solve_lasso(**({"X": X, "y": y, "alpha": 0.1} | change))
+
+
+def test_unreached_accuracy_warns_with_the_gap():
+    X, y = problem(40, 600, nonzeros=600)
+    with pytest.warns(ConvergenceWarning, match="relative duality gap"):
+        result = solve_lasso(X, y, 1e-3 * largest_alpha(X, y), max_iter=1)
+    assert result.status == "max_iter" and np.isfinite(result.coef).all()
+    with pytest.warns(ConvergenceWarning):
+        assert solve_lasso(X, y, 0.1, tol=1e-30).dual_gap < 1e-12
+
+
+def test_warm_start_and_callback():
+    X, y = problem(60, 1500, nonzeros=30)
+    alpha = 0.05 * largest_alpha(X, y)
+    seen = []
+    cold = solve_lasso(X, y, alpha, tol=1e-9, callback=lambda w: seen.append(gap_of(X, y, w, alpha)))
+    assert len(seen) >= 2 and min(seen) <= 1e-8
+    warm = solve_lasso(X, y, alpha, tol=1e-9, warm_start=cold.coef)
+    assert warm.n_iter == 0
+    np.testing.assert_array_equal(warm.coef, cold.coef)
+    assert solve_lasso(X, y, alpha, warm_start=np.ones(1500)).status == "converged"
+
+
+@pytest.mark.parametrize("fit_intercept", [False, True])
+def test_path_equals_separate_solutions(fit_intercept):
+    X, y = problem(50, 300)
+    alphas, results = lasso_path(X, y, n_alphas=20, tol=1e-10, fit_intercept=fit_intercept)
+    assert len(results) == 20 and not results[0].coef.any()
+    for alpha, result in list(zip(alphas, results, strict=True))[::4]:
+        single = solve_lasso(X, y, alpha, tol=1e-10, fit_intercept=fit_intercept)
+        np.testing.assert_allclose(result.coef, single.coef, atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(60, 30), (30, 80)])
+def test_variable_projection_reaches_the_same_solution(shape):
+    X, y = problem(*shape)
+    alpha = 0.1 * largest_alpha(X, y)
+    w, gap = solve_by_projection(X, y, alpha, tol=1e-7)
+    assert gap <= 1e-7
+    np.testing.assert_allclose(w, solve_lasso(X, y, alpha, tol=1e-12).coef, atol=1e-3)
