@@ -47,7 +47,7 @@ class Source:
     def _images(self) -> Images:
         path = self._found
         try:
-            with np.load(path, allow_pickle=False) as arrays:
+            with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
                 missing = [key for key in KEYS if key not in arrays]
                 if missing:
                     raise UserError(f"{path}: no array {missing[0]}; it holds {', '.join(arrays)}")

@@ -139,7 +139,7 @@ class Task:
         return self._on_device[label]
 
     def summary(self, records: pd.DataFrame) -> pd.DataFrame:
-        """Medians over seeds per kappa; slope and R^2 of zero weights against removed nodes, kappas and seeds pooled."""
+        """Medians over seeds per kappa; slope and R^2 of zero weights against removed nodes, over kappas and seeds."""
         ends = ["node_sparsity", "relative_node_sparsity", "removed", "weight_sparsity", "effective_rank"]
         runs = ["dataset", "method", "model", "hidden", "kappa", "seed"]
         chosen = records[records["metric"].isin([*ends, "n_nodes", "removed_n_parameters"])]
