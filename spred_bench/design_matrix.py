@@ -1,10 +1,11 @@
 """Passes over a design matrix X (n, p), however it is stored, without copying it.
 
-The lasso solvers touch X in three ways only: correlate all columns with a residual (one pass), gather a few columns,
-and combine columns. Dense NumPy arrays (either order, float32 or float64) and torch tensors on any device are wrapped
-without a copy; SciPy sparse matrices stay sparse, and only gathered columns become dense. Centering (for an intercept)
-and sample weights are applied implicitly: the wrapped matrix is diag(sqrt(s)) (X - 1 m^T), which is never formed.
-Everything returned is a float64 tensor on the device of X.
+The lasso solvers touch X in three ways only: correlate all columns with a residual (one pass), gather a
+few columns, and combine columns. Dense NumPy arrays (either order, float32 or float64) and torch tensors
+on any device are wrapped without a copy; SciPy sparse matrices stay sparse, and only gathered columns
+become dense. Centering (for an intercept) and sample weights are applied implicitly: the wrapped matrix is
+diag(sqrt(s)) (X - 1 m^T), which is never formed. Everything returned is a float64 tensor on the device of
+X.
 """
 
 from __future__ import annotations
@@ -31,14 +32,18 @@ class Design:
 
 
 def as_tensor(array: np.ndarray) -> Tensor:
-    """Share a NumPy array's memory as a tensor; read-only arrays are accepted because nothing here writes to them."""
+    """Share a NumPy array's memory as a tensor; read-only arrays are accepted because nothing here writes to
+    them.
+    """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
         return torch.from_numpy(array)
 
 
 def wrap_design(X) -> Design:
-    """Wrap X (n, p) without copying it; integers and half precision become float64 first. ValueError if not 2-d or empty."""
+    """Wrap X (n, p) without copying it; integers and half precision become float64 first. ValueError if not
+    2-d or empty.
+    """
     sparse = hasattr(X, "tocsc") and hasattr(X, "nnz")
     if not sparse and not isinstance(X, Tensor):
         X = np.asarray(X)
@@ -61,7 +66,9 @@ def wrap_design(X) -> Design:
 
 
 def with_rows(design: Design, row_scale: Tensor | None, centered: bool) -> Design:
-    """Add row scales s (n,), the square roots of weights that sum to n, and centering by the weighted column means."""
+    """Add row scales s (n,), the square roots of weights that sum to n, and centering by the weighted column
+    means.
+    """
     if not centered:
         return replace(design, row_scale=row_scale)
     n = design.shape[0]
@@ -80,23 +87,35 @@ def correlate(design: Design, R: Tensor) -> Tensor:
     return product
 
 
-def gather(design: Design, columns: Tensor) -> Tensor:
-    """The chosen columns (k,) as the rows of a contiguous float64 matrix (k, n)."""
+def gather(design: Design, columns: Tensor, out: Tensor | None = None) -> Tensor:
+    """The chosen columns (k,) as the rows of a contiguous float64 matrix (k, n), in `out` if given."""
+    plain = not design.is_sparse and design.X.dtype == torch.float64 and design.X.stride(0) <= design.X.stride(1)
+    if out is not None:
+        if plain:
+            torch.index_select(design.X.T, 0, columns, out=out)
+            return _transform(design, columns, out)
+        return out.copy_(gather(design, columns))
     if design.is_sparse:
         rows = torch.from_numpy(np.ascontiguousarray(design.X[:, columns.numpy()].toarray().T, dtype=np.float64))
     elif design.X.stride(0) <= design.X.stride(1):  # column-major: each column is contiguous
         rows = design.X.T.index_select(0, columns).to(torch.float64)
     else:
         rows = design.X.index_select(1, columns).T.to(torch.float64)
+    return _transform(design, columns, rows.contiguous())
+
+
+def _transform(design: Design, columns: Tensor, rows: Tensor) -> Tensor:
     if design.means is not None:
-        rows = rows - design.means[columns, None]
+        rows -= design.means[columns, None]
     if design.row_scale is not None:
-        rows = rows * design.row_scale
-    return rows.contiguous()
+        rows *= design.row_scale
+    return rows
 
 
 def all_rows(design: Design) -> Tensor:
-    """Every column as the rows of a float64 matrix (p, n): a view where X allows one, so only for small p otherwise."""
+    """Every column as the rows of a float64 matrix (p, n): a view where X allows one, so only for small p
+    otherwise.
+    """
     plain = design.means is None and design.row_scale is None and not design.is_sparse
     if plain and design.X.dtype == torch.float64:
         return design.X.T
@@ -104,7 +123,9 @@ def all_rows(design: Design) -> Tensor:
 
 
 def combine(design: Design, w: Tensor) -> Tensor:
-    """X w for w (p,) float64: gathers the nonzero columns if they are few, else one pass over X. Returns (n,)."""
+    """X w for w (p,) float64: gathers the nonzero columns if they are few, else one pass over X. Returns
+    (n,).
+    """
     support = torch.nonzero(w).squeeze(1)
     if len(support) <= max(16, design.shape[1] // 20):
         return gather(design, support).T @ w[support]

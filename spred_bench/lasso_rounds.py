@@ -1,4 +1,6 @@
-"""Rounds of the second-order lasso solver: choose columns, minimise over their factors, certify with one pass over X."""
+"""Rounds of the second-order lasso solver: choose columns, minimise over their factors, certify with one
+pass over X.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +11,10 @@ from torch import Tensor
 
 from spred_bench.design_matrix import Design, all_rows, combine, correlate, gather
 from spred_bench.gram_cache import GramCache
-from spred_bench.product_newton import Counts, Iterate, WorkingSet, minimize_on, relative_gap
+from spred_bench.product_newton import minimize_on
+from spred_bench.subproblem import Counts, Iterate, WorkingSet, relative_gap
 
-LEVEL_RATIO = 0.2  # the penalty falls by this factor per round
+LEVEL_RATIO = 0.3  # the penalty falls by this factor per round
 EARLY_GAP = 0.1  # a round stops at this fraction of the gap it started from
 FIRST_SIGMA = 3.0  # first proximal step, in units of 1 / (|x_j|^2 / n)
 SMALLEST_SET = 300  # working sets are never smaller than this many columns (if X has them)
@@ -19,7 +22,9 @@ SMALLEST_SET = 300  # working sets are never smaller than this many columns (if 
 
 @dataclass
 class Target:
-    """One column of Y during the solve: y (n,), b = X^T y / n (p,), w (p,), residual r (n,), q = X^T r / n (p,)."""
+    """One column of Y during the solve: y (n,), b = X^T y / n (p,), w (p,), residual r (n,), q = X^T r / n
+    (p,).
+    """
 
     y: Tensor
     b: Tensor
@@ -45,9 +50,9 @@ class Workspace:
 
 
 def new_workspace(design: Design) -> Workspace:
-    """Empty caches for a design; the Gram matrix is never larger than (2n + 100)^2."""
+    """Empty caches for a design; the Gram matrix is never larger than (1.5n + 100)^2."""
     n, p = design.shape
-    return Workspace(design, GramCache(n, p, min(p, 2 * n + 100), design.device))
+    return Workspace(design, GramCache(n, p, min(p, 3 * n // 2 + 100), design.device))
 
 
 def start_targets(space: Workspace, Y: Tensor, starts: Tensor | None, alpha: float) -> list[Target]:
@@ -71,7 +76,9 @@ def start_targets(space: Workspace, Y: Tensor, starts: Tensor | None, alpha: flo
 
 
 def advance(space: Workspace, targets: list[Target], alpha: float, tol: float, max_iter: int, callback=None) -> int:
-    """Rounds until every target's relative gap at alpha is at most tol or stops falling; returns their number."""
+    """Rounds until every target's relative gap at alpha is at most tol or stops falling; returns their
+    number.
+    """
     for target in targets:
         target.best, target.stalled = float("inf"), 0
     for rounds in range(max_iter + 1):
@@ -99,7 +106,9 @@ def _certify(target: Target, alpha: float) -> None:
 
 
 def _round(space: Workspace, target: Target, alpha: float, tol: float, callback):
-    """Lower the penalty, minimise on a new working set; returns (columns, q on them) if X holds other columns too."""
+    """Lower the penalty, minimise on a new working set; returns (columns, q on them) if X holds other
+    columns too.
+    """
     p = space.design.shape[1]
     again = target.level <= alpha and target.sigma is not None
     sigma = max(FIRST_SIGMA, target.sigma / 9) if again else FIRST_SIGMA
@@ -113,7 +122,9 @@ def _round(space: Workspace, target: Target, alpha: float, tol: float, callback)
         full[ws.columns] = w
         callback(full.cpu().numpy())
 
-    start = Iterate(target.w[ws.columns], target.r, target.q[ws.columns])
+    # increments of q would carry the rounding of a float32 pass into the certificate: start from float64
+    q = target.q[ws.columns] if _is_double(space.design) else ws.rows @ target.r / len(target.r)
+    start = Iterate(target.w[ws.columns], target.r, q)
     here, target.sigma = minimize_on(
         ws,
         start,
@@ -163,7 +174,7 @@ def _choose(space: Workspace, target: Target) -> WorkingSet:
         return WorkingSet(columns, rows, target.b, curvature)
     score[support] = float("inf")
     columns = torch.topk(score, min(size, p), sorted=False).indices.sort().values
-    rows = gather(space.design, columns)
+    rows = gather(space.design, columns, space.cache.buffers.take("working", len(columns), n))
     return WorkingSet(columns, rows, target.b[columns], _curvature(rows))
 
 
@@ -186,15 +197,21 @@ def _correlate_all(space: Workspace, targets: list[Target]) -> None:
 
 
 def _sharpen(space: Workspace, target: Target, alpha: float, columns: Tensor, q: Tensor) -> None:
-    """Put float64 correlations where the certificate looks: on the working set, and near alpha if X is float32."""
+    """Put float64 correlations where the certificate looks: on the working set, and near alpha if X is
+    float32.
+    """
     target.q[columns] = q
-    if space.design.is_sparse or space.design.X.dtype == torch.float64:
+    if _is_double(space.design):
         return
     close = target.q.abs() > 0.999 * alpha
     close[columns] = False
     rest = torch.nonzero(close).squeeze(1)
     if 0 < len(rest) <= 4 * len(columns):
         target.q[rest] = gather(space.design, rest) @ target.r / len(target.r)
+
+
+def _is_double(design: Design) -> bool:
+    return "float64" in str(design.X.dtype)
 
 
 def refuse_non_finite(product: Tensor) -> None:

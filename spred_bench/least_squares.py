@@ -1,4 +1,6 @@
-"""The limit alpha = 0 of the lasso: the least-squares solution of minimum norm, which weight decay on (U, V) does not select."""
+"""The limit alpha = 0 of the lasso: the least-squares solution of minimum norm, which weight decay on (U, V)
+does not select.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +13,11 @@ BLOCK = 1000  # columns of X held at once
 
 
 def minimum_norm(design: Design, targets: list) -> np.ndarray:
-    """Set w (p,) and r (n,) of each target to the minimum-norm solution; returns |w . X^T r| / |y|^2 * 2, zero if exact.
+    """Set w (p,) and r (n,) of each target to the minimum-norm solution; returns |w . X^T r| / |y|^2 * 2,
+    zero if exact.
 
-    Solved through the smaller of X X^T (n, n) and X^T X (p, p), so directions whose singular value is below about 1e-7
-    of the largest are dropped.
+    Solved through the smaller of X X^T (n, n) and X^T X (p, p), so directions whose singular value is
+    below about 1e-7 of the largest are dropped.
     """
     n, p = design.shape
     columns = torch.arange(p, device=design.device)

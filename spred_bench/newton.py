@@ -1,8 +1,10 @@
-"""Second-order spred: the lasso through Newton's method on the factors of w = u*v (paper, Eq. (3) and Theorem 1).
+"""Second-order spred: the lasso through Newton's method on the factors of w = u*v (paper, Eq. (3) and Theorem
+1).
 
-minimise 1/(2n) |y - X (u*v)|^2 + alpha/2 (|u|^2 + |v|^2), whose minima are those of 1/(2n) |y - Xw|^2 + alpha |w|_1.
-One round = choose the columns with the largest correlations, minimise over their factors (`product_newton`), then one
-pass over X to certify the answer. The penalty is lowered to its final value in a few steps.
+minimise 1/(2n) |y - X (u*v)|^2 + alpha/2 (|u|^2 + |v|^2), whose minima are those of 1/(2n) |y - Xw|^2 +
+alpha |w|_1. One round = choose the columns with the largest correlations, minimise over their factors
+(`product_newton`), then one pass over X to certify the answer. The penalty is lowered to its final value
+in a few steps.
 """
 
 from __future__ import annotations
@@ -19,12 +21,14 @@ from torch import Tensor
 from spred_bench.design_matrix import Design, as_tensor, correlate, with_rows, wrap_design
 from spred_bench.lasso_rounds import Workspace, advance, new_workspace, refuse_non_finite, start_targets
 from spred_bench.least_squares import minimum_norm
-from spred_bench.product_newton import Counts
+from spred_bench.subproblem import Counts
 
 
 @dataclass
 class LassoResult:
-    """coef (p,) or (m, p) float64; intercept and relative dual_gap: floats or (m,); rounds; "converged" or "max_iter"."""
+    """coef (p,) or (m, p) float64; intercept and relative dual_gap: floats or (m,); rounds; "converged" or
+    "max_iter".
+    """
 
     coef: np.ndarray | Tensor
     intercept: float | np.ndarray
@@ -48,11 +52,12 @@ def solve_lasso(
 ) -> LassoResult:
     """Minimise 1/(2n) |y - Xw|^2 + alpha |w|_1, for each column of y separately.
 
-    X (n, p): NumPy array or torch tensor (float32, float64, either order), or SciPy sparse matrix; never copied.
-    y (n,) or (n, m). alpha >= 0; 0 gives the least-squares solution of minimum norm. The answer's duality gap, in
-    float64 and divided by |y|^2/(2n), is at most tol, else a ConvergenceWarning says what was reached. warm_start
-    (p,) or (m, p) starts from given coefficients. sample_weight (n,) weighs rows as in scikit-learn (scaled to sum to n).
-    callback(w) receives the coefficients (p,) of the target at hand at each iterate. ValueError on bad input.
+    X (n, p): NumPy array or torch tensor (float32, float64, either order), or SciPy sparse matrix; never
+    copied. y (n,) or (n, m). alpha >= 0; 0 gives the least-squares solution of minimum norm. The answer's
+    duality gap, in float64 and divided by |y|^2/(2n), is at most tol, else a ConvergenceWarning says what
+    was reached. warm_start (p,) or (m, p) starts from given coefficients. sample_weight (n,) weighs rows
+    as in scikit-learn (scaled to sum to n). callback(w) receives the coefficients (p,) of the target at
+    hand at each iterate. ValueError on bad input.
     """
     alpha, tol = float(alpha), float(tol)
     if not (np.isfinite(alpha) and alpha >= 0):
@@ -94,8 +99,9 @@ def lasso_path(
 ) -> tuple[np.ndarray, list[LassoResult]]:
     """Solutions for decreasing penalties, each started from the one before; Gram entries are shared.
 
-    alphas: any positive values, sorted here in decreasing order; by default n_alphas values from the smallest penalty
-    with w = 0 for every target down to eps times it. Returns (alphas, one LassoResult each); see `solve_lasso`.
+    alphas: any positive values, sorted here in decreasing order; by default n_alphas values from the
+    smallest penalty with w = 0 for every target down to eps times it. Returns (alphas, one LassoResult
+    each); see `solve_lasso`.
     """
     design, Y, centre = prepare(X, y, fit_intercept, sample_weight)
     space = new_workspace(design)
@@ -117,7 +123,9 @@ def lasso_path(
 
 
 def prepare(X, y, fit_intercept: bool, sample_weight) -> tuple[Design, Tensor, tuple[Tensor, Tensor] | None]:
-    """Check the input; return the (centred, weighted) design, Y (n, m) likewise, and (column means, target means)."""
+    """Check the input; return the (centred, weighted) design, Y (n, m) likewise, and (column means, target
+    means).
+    """
     design = wrap_design(X)
     n = design.shape[0]
     Y = y if isinstance(y, Tensor) else as_tensor(np.ascontiguousarray(y, dtype=np.float64))
@@ -133,7 +141,7 @@ def prepare(X, y, fit_intercept: bool, sample_weight) -> tuple[Design, Tensor, t
         if not (np.isfinite(weight).all() and (weight >= 0).all() and weight.sum() > 0):
             raise ValueError("sample_weight must be finite, not negative, and not all zero")
         scale = torch.sqrt(as_tensor(weight * (n / weight.sum()))).to(design.device)
-    # a row whose target is zero would hide its NaN from X^T y only where BLAS skips zeros: look at X^T 1 as well
+    # a row whose target is zero would hide its NaN from X^T y only where BLAS skips zeros: look at X^T 1
     if not design.is_sparse and not (fit_intercept and scale is None) and bool((Y == 0).any()):
         refuse_non_finite(correlate(design, torch.ones(n, dtype=torch.float64, device=design.device)))
     design = with_rows(design, scale, fit_intercept)
@@ -154,11 +162,13 @@ def _as_matrix(w, m: int, p: int, device: torch.device) -> Tensor:
 
 
 def package(X, y, coef: Tensor, centre, gaps: np.ndarray, rounds: int, tol: float, space: Workspace) -> LassoResult:
-    """Undo the block form: one target gives vectors, NumPy input gives NumPy output; warn if the gap is above tol."""
+    """Undo the block form: one target gives vectors, NumPy input gives NumPy output; warn if the gap is
+    above tol.
+    """
     worst = float(gaps.max())
     if not worst <= tol:
         warnings.warn(
-            f"spred stopped after {rounds} rounds at a relative duality gap of {worst:.2e}, above tol={tol:.2e}",
+            f"spred stopped after {rounds} rounds at a relative duality gap of {worst:.2e}, above {tol:.2e}",
             ConvergenceWarning,
             stacklevel=3,
         )

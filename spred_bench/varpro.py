@@ -1,7 +1,9 @@
-"""Variable projection for the lasso: eliminate one factor of w = u*v in closed form, minimise over the other by L-BFGS.
+"""Variable projection for the lasso: eliminate one factor of w = u*v in closed form, minimise over the other
+by L-BFGS.
 
-Poon & Peyre, "Smooth bilevel programming for sparse regularization" (NeurIPS 2021): with weight decay alpha/2 on both
-factors, the best u for a given v solves a ridge problem, so f(v) = min_u is smooth and any quasi-Newton method applies.
+Poon & Peyre, "Smooth bilevel programming for sparse regularization" (NeurIPS 2021): with weight decay
+alpha/2 on both factors, the best u for a given v solves a ridge problem, so f(v) = min_u is smooth and any
+quasi-Newton method applies.
 """
 
 from __future__ import annotations
@@ -15,10 +17,11 @@ from sklearn.exceptions import ConvergenceWarning
 
 
 def solve_by_projection(X, y, alpha: float, *, tol: float = 1e-6, max_iter: int = 2000, callback=None):
-    """Minimise 1/(2n) |y - Xw|^2 + alpha |w|_1 for dense X (n, p), y (n,), alpha > 0; returns (w (p,), relative gap).
+    """Minimise 1/(2n) |y - Xw|^2 + alpha |w|_1 for dense X (n, p), y (n,), alpha > 0; returns (w (p,),
+    relative gap).
 
-    Each evaluation solves one min(n, p) square system. callback(w) is called at each iterate. Warns if the relative
-    duality gap stays above tol after max_iter evaluations.
+    Each evaluation solves one min(n, p) square system. callback(w) is called at each iterate. Warns if the
+    relative duality gap stays above tol after max_iter evaluations.
     """
     X, y = np.asarray(X, dtype=np.float64), np.asarray(y, dtype=np.float64)
     n, p = X.shape

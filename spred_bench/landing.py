@@ -1,0 +1,48 @@
+"""The last step: the exact lasso solution once the signs of the products are nearly known."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from spred_bench.gram_cache import solve_positive
+from spred_bench.subproblem import Iterate, Subproblem, combine_rows, relative_gap
+
+
+def land(sub: Subproblem, w: Tensor, max_steps: int = 12) -> Iterate | None:
+    """Exact solution from the support and signs of w: exchange wrong signs and violators while they become
+    fewer.
+    """
+    ws, n, alpha = sub.ws, sub.n, sub.alpha
+    inside, sign = w != 0, torch.sign(w)
+    fewest, failures = None, 0
+    for _ in range(max_steps):
+        active = torch.nonzero(inside).squeeze(1)
+        k = len(active)
+        if k == 0 or k > n:
+            return None
+        sub.counts.landings += 1
+        sub.counts.cubes += (k / 1000) ** 3
+        system = sub.cache.matrix(ws.columns, ws.rows, active)
+        signs = sign[active]
+        solved = solve_positive(system, ws.b[active] - alpha * signs, sub.cache.buffers)
+        if solved is None:
+            return None
+        full = torch.zeros_like(w)
+        full[active] = solved
+        r = sub.y - combine_rows(ws.rows, active, full)
+        q = (ws.rows @ r) / n
+        wrong = active[solved * signs < 0]
+        entering = torch.nonzero(~inside & (q.abs() > alpha * (1 + 1e-9))).squeeze(1)
+        infeasible = len(wrong) + len(entering)
+        if infeasible == 0:
+            return Iterate(full, r, q, relative_gap(r, q, full, sub.y, alpha, n))
+        failures += fewest is not None and infeasible >= fewest
+        fewest = infeasible if fewest is None else min(fewest, infeasible)
+        if infeasible > 0.15 * k + 5 or failures >= 2:
+            return None
+        inside, sign = inside.clone(), sign.clone()
+        inside[wrong] = False
+        inside[entering] = True
+        sign[entering] = torch.sign(q[entering])
+    return None

@@ -1,0 +1,87 @@
+"""A lasso restricted to a working set of columns: its data, its state, and the formulas every step shares."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from spred_bench.gram_cache import GramCache, OuterCache
+
+
+@dataclass
+class WorkingSet:
+    """Columns (c,) of X, as the rows (c, n) of a matrix, with b = X^T y / n and curvature |x_j|^2 / n of
+    each.
+    """
+
+    columns: Tensor
+    rows: Tensor
+    b: Tensor
+    curvature: Tensor
+
+
+@dataclass
+class Iterate:
+    """w (c,) on the working set, residual r (n,), correlations q = X^T r / n (c,) and the relative gap
+    there.
+    """
+
+    w: Tensor
+    r: Tensor
+    q: Tensor
+    gap: float = float("inf")
+
+
+@dataclass
+class Counts:
+    """Work done: systems factorised, their size cubed in units of 1000^3, CG steps, line searches, passes
+    over X.
+    """
+
+    systems: int = 0
+    cubes: float = 0.0
+    cg_steps: int = 0
+    searches: int = 0
+    landings: int = 0
+    passes: int = 0
+
+
+def shrink(z: Tensor, threshold: Tensor) -> Tensor:
+    """Product u*v at the minimum of a coordinate's block: zero, unless the block at (0, 0) is a saddle (|z|
+    > t).
+    """
+    return z - torch.clamp(z, -threshold, threshold)
+
+
+def relative_gap(r: Tensor, q: Tensor, w: Tensor, y: Tensor, alpha: float, n: int) -> float:
+    """Duality gap of w, over |y|^2/(2n), with the scaled residual as dual point; q must hold every |X^T r|/n
+    that matters.
+    """
+    yy, top = float(y @ y), float(q.abs().max())
+    scale = min(1.0, alpha / top) if top > 0 else 1.0
+    ry, rr = float(r @ y), float(r @ r)
+    # |y|^2 - |y - s r|^2 = 2 s r.y - s^2 |r|^2, without the cancellation of the two squares
+    return (rr - 2 * scale * ry + scale * scale * rr + 2 * n * alpha * float(w.abs().sum())) / yy
+
+
+@dataclass
+class Subproblem:
+    """One penalty on one working set: what every step below needs, with n = len(y) and s = |y|."""
+
+    ws: WorkingSet
+    y: Tensor
+    alpha: float
+    cache: GramCache
+    outer: OuterCache
+    counts: Counts
+    n: int
+    size: float
+
+
+def combine_rows(rows: Tensor, active: Tensor, w: Tensor) -> Tensor:
+    """X w (n,) for w (c,) that vanishes outside `active`."""
+    if 4 * len(active) <= len(w):
+        return rows.index_select(0, active).T @ w[active]
+    return rows.T @ w
