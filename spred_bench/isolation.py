@@ -96,7 +96,9 @@ class Worker:
             self._process = subprocess.Popen(
                 [self._python, "-m", "spred_bench.worker", str(theirs_in), str(theirs_out)],
                 pass_fds=(theirs_in, theirs_out),
-                env={**os.environ, "PYTHONPATH": path},
+                # Idle threads sleep instead of spinning: a solver and the library that judges it may each bring a pool
+                # of threads, and two spinning pools on the same cores slow both, several times over.
+                env={"OMP_WAIT_POLICY": "PASSIVE", **os.environ, "PYTHONPATH": path},
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,  # Ctrl-C is for the parent to handle

@@ -11,8 +11,8 @@ from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import Lasso
 
-from spred_bench.newton import lasso_path, solve_lasso
-from spred_bench.varpro import solve_by_projection
+from spred_bench.second_order.newton import lasso_path, solve_lasso
+from spred_bench.second_order.varpro import solve_by_projection
 
 
 def problem(n, p, seed=0, dtype=np.float64, order="F", nonzeros=5):

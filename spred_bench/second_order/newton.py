@@ -9,8 +9,10 @@ in a few steps.
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,10 +20,12 @@ import torch
 from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor
 
-from spred_bench.design_matrix import Design, as_tensor, correlate, with_rows, wrap_design
-from spred_bench.lasso_rounds import Workspace, advance, new_workspace, refuse_non_finite, start_targets
-from spred_bench.least_squares import minimum_norm
-from spred_bench.subproblem import Counts
+from spred_bench.second_order.design_matrix import Design, as_tensor, correlate, with_rows, wrap_design
+from spred_bench.second_order.lasso_rounds import Workspace, advance, new_workspace, refuse_non_finite, start_targets
+from spred_bench.second_order.least_squares import minimum_norm
+from spred_bench.second_order.subproblem import Counts
+
+_ONE_THREAD_ENTRIES = 3_000_000
 
 
 @dataclass
@@ -64,6 +68,25 @@ def solve_lasso(
         raise ValueError(f"alpha must be finite and not negative, got {alpha}")
     if not tol > 0 or max_iter < 1:
         raise ValueError(f"tol must be positive and max_iter at least 1, got tol={tol}, max_iter={max_iter}")
+    with threads_for(X):
+        return _solve(X, y, alpha, tol, max_iter, warm_start, fit_intercept, sample_weight, callback)
+
+
+@contextmanager
+def threads_for(X):
+    """One thread for a small X: waking a second one takes longer than what it would do."""
+    before = torch.get_num_threads()
+    small = math.prod(X.shape) <= _ONE_THREAD_ENTRIES if hasattr(X, "shape") else False
+    try:
+        if small and before > 1:
+            torch.set_num_threads(1)
+        yield
+    finally:
+        if small and before > 1:
+            torch.set_num_threads(before)
+
+
+def _solve(X, y, alpha, tol, max_iter, warm_start, fit_intercept, sample_weight, callback) -> LassoResult:
     design, Y, centre = prepare(X, y, fit_intercept, sample_weight)
     space = new_workspace(design)
     n, p = design.shape

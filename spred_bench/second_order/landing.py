@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from spred_bench.gram_cache import solve_positive
-from spred_bench.subproblem import Iterate, Subproblem, combine_rows, relative_gap
+from spred_bench.second_order.gram_cache import solve_positive
+from spred_bench.second_order.subproblem import Iterate, Subproblem, combine_rows, relative_gap
 
 
 def land(sub: Subproblem, w: Tensor, max_steps: int = 12) -> Iterate | None:

@@ -1,6 +1,4 @@
-"""Rounds of the second-order lasso solver: choose columns, minimise over their factors, certify with one
-pass over X.
-"""
+"""Rounds of the lasso solver: choose columns, minimise over their factors, certify with one pass over X."""
 
 from __future__ import annotations
 
@@ -9,22 +7,22 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from spred_bench.design_matrix import Design, all_rows, combine, correlate, gather
-from spred_bench.gram_cache import GramCache
-from spred_bench.product_newton import minimize_on
-from spred_bench.subproblem import Counts, Iterate, WorkingSet, relative_gap
+from spred_bench.second_order.design_matrix import Design, all_rows, combine, correlate, gather
+from spred_bench.second_order.gram_cache import GramCache, solve_positive
+from spred_bench.second_order.product_newton import minimize_on
+from spred_bench.second_order.subproblem import Counts, Iterate, WorkingSet, relative_gap
 
 LEVEL_RATIO = 0.3  # the penalty falls by this factor per round
+CROWDING = 0.15  # and further, until this fraction of n columns would exceed it
+FEW = 0.05  # with a support of at most this fraction of n, the next round is at the final penalty
 EARLY_GAP = 0.1  # a round stops at this fraction of the gap it started from
 FIRST_SIGMA = 3.0  # first proximal step, in units of 1 / (|x_j|^2 / n)
-SMALLEST_SET = 300  # working sets are never smaller than this many columns (if X has them)
+SMALLEST_SET = 100  # working sets are never smaller than this many columns (if X has them)
 
 
 @dataclass
 class Target:
-    """One column of Y during the solve: y (n,), b = X^T y / n (p,), w (p,), residual r (n,), q = X^T r / n
-    (p,).
-    """
+    """One column of Y during the solve: y (n,), b = X^T y / n (p,), w (p,), residual r (n,), q = X^T r / n (p,)."""
 
     y: Tensor
     b: Tensor
@@ -36,6 +34,7 @@ class Target:
     gap: float = float("inf")
     best: float = float("inf")
     stalled: int = 0
+    planned: float | None = None
 
 
 @dataclass
@@ -76,9 +75,7 @@ def start_targets(space: Workspace, Y: Tensor, starts: Tensor | None, alpha: flo
 
 
 def advance(space: Workspace, targets: list[Target], alpha: float, tol: float, max_iter: int, callback=None) -> int:
-    """Rounds until every target's relative gap at alpha is at most tol or stops falling; returns their
-    number.
-    """
+    """Rounds until every target's relative gap at alpha is at most tol or stops falling; their number."""
     for target in targets:
         target.best, target.stalled = float("inf"), 0
     for rounds in range(max_iter + 1):
@@ -90,7 +87,7 @@ def advance(space: Workspace, targets: list[Target], alpha: float, tol: float, m
         partial = [_round(space, target, alpha, tol, callback) for target in pending]
         _correlate_all(space, [t for t, columns in zip(pending, partial, strict=True) if columns is not None])
         for target, fresh in zip(pending, partial, strict=True):
-            if fresh is not None:
+            if fresh is not None and len(fresh[0]):
                 _sharpen(space, target, alpha, *fresh)
     return rounds
 
@@ -106,8 +103,10 @@ def _certify(target: Target, alpha: float) -> None:
 
 
 def _round(space: Workspace, target: Target, alpha: float, tol: float, callback):
-    """Lower the penalty, minimise on a new working set; returns (columns, q on them) if X holds other
-    columns too.
+    """Lower the penalty, minimise on a new working set, and look ahead to the next penalty.
+
+    Returns (columns, q on them) where a pass over X is needed, empty ones if nothing on the working set is known
+    better; None where the working set was all of X.
     """
     p = space.design.shape[1]
     again = target.level <= alpha and target.sigma is not None
@@ -139,18 +138,46 @@ def _round(space: Workspace, target: Target, alpha: float, tol: float, callback)
     target.w = torch.zeros_like(target.w)
     target.w[ws.columns] = here.w
     target.r = here.r
+    if not final:
+        few = int((here.w != 0).sum()) <= FEW * len(target.y)
+        target.planned = alpha if few else max(alpha, LEVEL_RATIO * target.level)
+        if _extrapolate(space, target, ws, here):
+            return (), ()
     if whole:
         target.q = here.q
         return None
     return ws.columns, here.q
 
 
+def _extrapolate(space: Workspace, target: Target, ws: WorkingSet, here) -> bool:
+    """Move w and r along the path, which is linear in the penalty while signs last, to the level planned next.
+
+    The pass over X then tells which columns will be in play there, not which were here: fewer, and the right ones.
+    """
+    active = torch.nonzero(here.w).squeeze(1)
+    if not 0 < len(active) < len(target.y):
+        return False
+    system = space.cache.matrix(ws.columns, ws.rows, active)
+    sign = torch.sign(here.w[active])
+    slope = solve_positive(system, sign, space.cache.buffers)
+    if slope is None:
+        return False
+    moved = here.w[active] + (target.level - target.planned) * slope
+    moved = torch.where(moved * sign > 0, moved, 0.0)
+    target.w[ws.columns[active]] = moved
+    target.r = target.y - ws.rows.index_select(0, active).T @ moved
+    return True
+
+
 def _next_level(space: Workspace, target: Target, alpha: float) -> float:
-    """The next penalty: a fixed ratio down, further if fewer than n/2 columns then exceed it."""
+    """The next penalty: the one looked ahead to; else a fixed ratio down, further while few columns exceed it."""
     n, p = space.design.shape
     if target.level <= alpha:
         return alpha
-    crowd = n // 2 - int((target.w != 0).sum())
+    if target.planned is not None:
+        planned, target.planned = target.planned, None
+        return planned
+    crowd = int(CROWDING * n) - int((target.w != 0).sum())
     reach = target.level
     if crowd >= p:
         return alpha
@@ -197,9 +224,7 @@ def _correlate_all(space: Workspace, targets: list[Target]) -> None:
 
 
 def _sharpen(space: Workspace, target: Target, alpha: float, columns: Tensor, q: Tensor) -> None:
-    """Put float64 correlations where the certificate looks: on the working set, and near alpha if X is
-    float32.
-    """
+    """Put float64 correlations where the certificate looks: on the working set, and near alpha if X is float32."""
     target.q[columns] = q
     if _is_double(space.design):
         return

@@ -9,6 +9,8 @@ grows threefold each time, as in the augmented Lagrangian of Li, Sun & Toh (2018
 semismooth Newton augmented Lagrangian method for solving Lasso problems"; without it, exchanging all wrong
 coordinates at once cycles when k is near n.
 
+While few columns are in play `exchange` needs no damping, and none of this runs.
+
 Measured (n = 1000, dense truth, alpha = 0.1 and 0.01 of the largest; systems factorised to a relative gap
 of 1e-14): p = 1e4: 19 and 58; p = 1e5: 28 and 81; four to six passes over X. Undamped exchange needed 36
 systems on a path of ratio 0.7 for (1e4, 0.1) and did not converge otherwise; plain Newton on balanced
@@ -22,11 +24,20 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from spred_bench.gram_cache import GramCache, OuterCache, solve_positive
-from spred_bench.landing import land
-from spred_bench.subproblem import Counts, Iterate, Subproblem, WorkingSet, combine_rows, relative_gap, shrink
+from spred_bench.second_order.exchange import exchange
+from spred_bench.second_order.gram_cache import GramCache, OuterCache, solve_positive
+from spred_bench.second_order.landing import land
+from spred_bench.second_order.subproblem import (
+    Counts,
+    Iterate,
+    Subproblem,
+    WorkingSet,
+    combine_rows,
+    relative_gap,
+    shrink,
+)
 
-SMALL_SYSTEM = 200  # below this many columns a factorisation is cheaper than conjugate gradients
+SMALL_SYSTEM = 500  # below this many columns a factorisation is cheaper than conjugate gradients
 DIRECT_ABOVE = 10.0  # prox steps longer than this many inverse curvatures make conjugate gradients slow
 SIGMA_GROWTH = 3.0  # each proximal step is this much longer than the one before
 INNER_FLOOR = 0.1  # a proximal step need not be solved to better than this fraction of the gap
@@ -57,6 +68,11 @@ def minimize_on(
         n,
         float(y.norm()),
     )
+    exchanged = exchange(sub, start)
+    if exchanged is not None:
+        if report is not None:
+            report(exchanged.w)
+        return exchanged, sigma
     here, r, q, target = start, start.r, start.q, None
     w = start.w
     for _ in range(max_outer):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from spred_bench.gram_cache import GramCache, OuterCache
+from spred_bench.second_order.gram_cache import GramCache, OuterCache
 
 
 @dataclass
