@@ -28,6 +28,11 @@ test: $(INSTALLED) ## make the environment and run the tests
 figures: $(INSTALLED) ## draw every figure again from the committed rows
 	$(BIN)/spred-bench plot results/reference/*
 
+fig2: fig2_left fig2_scaling ; ## both panels of Fig. 2
+
+fig%: $(INSTALLED) ## run and draw an experiment: make fig1, make fig2_left ARGS="scale=smoke"
+	$(BIN)/spred-bench experiment=$@ $(ARGS)
+
 clean: ## remove the environment and caches, keep the results
 	rm -rf $(VENV) .pytest_cache .ruff_cache
 

@@ -2,4 +2,5 @@
 
 from spred_bench.cli import main
 
-main()
+if __name__ == "__main__":
+    main()

@@ -22,6 +22,8 @@ def main(argv: list[str] | None = None) -> None:
     except UserError as error:
         print(f"spred-bench: error: {error}", file=sys.stderr)
         sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
     except BrokenPipeError:
         # The reader of a pipe (head, less) has left. Python would complain again while flushing at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -46,38 +48,13 @@ def _run_hydra(argv: list[str]) -> int:
     """Hand over to hydra, which calls `job` once per run; the worst exit code of the jobs."""
     import hydra
 
-    from spred_bench import composition
+    from spred_bench import composition, sweeping
+    from spred_bench.jobs import Job
     from spred_bench.listing import config_dir
 
-    codes: list[int] = []
-
-    def job(cfg) -> None:
-        # A job never raises for a failure of its own, so that the others of a sweep go on.
-        if max(codes, default=0) >= 128:
-            return  # the sweep was interrupted
-        try:
-            codes.append(_run(cfg, "spred-bench " + shlex.join(argv)))
-        except UserError as error:
-            print(f"spred-bench: error: {error}", file=sys.stderr)
-            codes.append(2)
-
     composition.register_resolvers()
+    sweeping.register()
+    command = sweeping.Command(Job("spred-bench " + shlex.join(argv)))
     sys.argv = [sys.argv[0], *argv]
-    hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="config")(job)()
-    if len(codes) > 1:
-        print(f"{len(codes)} runs: {codes.count(0)} done, {len(codes) - codes.count(0)} with failures")
-    return max(codes, default=0)
-
-
-def _run(cfg, command: str) -> int:
-    from spred_bench import composition, runner, signals, summary
-
-    plan = composition.to_plan(cfg)
-    try:
-        with signals.interruptible():
-            outcome = runner.run(plan, command)
-    except signals.Interrupted as interruption:
-        print(f"spred-bench: {interruption}; the same command continues", file=sys.stderr)
-        return interruption.code
-    summary.show(plan, outcome)
-    return 1 if outcome.failed else 0
+    hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="config")(command)()
+    return command.close()

@@ -1,42 +1,65 @@
-"""Merge the runs of a task into one table: any number of times, also while others are writing or have failed."""
+"""Merge runs into one table: any number of times, also while others are writing or have failed."""
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 
-from spred_bench import records
+from spred_bench import locking, records
 from spred_bench.errors import UserError
 
 
-def collect(results: Path, tasks: list[str] | None = None) -> list[str]:
-    """Write `results/<task>/records.csv` and `runs.csv` for each task; a line of report per task.
+def collect(
+    results: Path,
+    tasks: Sequence[str] = (),
+    where: Mapping[str, str] | None = None,
+    output: Path | None = None,
+) -> list[str]:
+    """Write `records.csv` and `runs.csv` of each task into results/<task>, or `output`; a line of report per task.
 
-    Rows of failed cells are kept, with their status. Raises UserError where there is nothing to collect or a run was
-    written under another schema.
+    `where` picks runs by keys of their configuration. Raises UserError where there is nothing to collect, or runs
+    cannot be merged; the other tasks are collected before.
     """
     if not results.is_dir():
         raise UserError(f"collect: {results} is not a folder")
     names = tasks or sorted({path.parent.parent.name for path in results.glob("*/*/run.json")})
     if not names:
         raise UserError(f"collect: no runs below {results}")
-    return [_collect_task(results / name) for name in names]
+    if output is not None and len(names) > 1:
+        raise UserError(f"collect --output: takes one task at a time; there are {', '.join(names)}")
+    lines, refusals = [], []
+    for name in names:
+        folder = results / name
+        try:
+            lines.append(merge(sorted(path.parent for path in folder.glob("*/run.json")), output or folder, where))
+        except UserError as refusal:
+            refusals.append(str(refusal).replace("no runs", f"no runs in {folder}"))
+    if refusals:
+        raise UserError("; ".join([*refusals, *(f"collected {line}" for line in lines)]))
+    return lines
 
 
-def _collect_task(folder: Path) -> str:
-    runs = sorted(path.parent for path in folder.glob("*/run.json"))
-    if not runs:
-        raise UserError(f"collect: no runs in {folder}")
+def merge(runs: Sequence[Path], target: Path, where: Mapping[str, str] | None = None) -> str:
+    """Write the rows and manifests of `runs` to target/records.csv and runs.csv. Rows of failed cells are kept.
+
+    Raises UserError, having written nothing, where the runs are a mixture that no table can hold, and says why.
+    """
     manifests = {run: records.read_manifest(run) for run in runs}
+    manifests = {run: m for run, m in manifests.items() if m and _matches(m, where or {})}
+    if not manifests:
+        raise UserError("collect: no runs" + (f" with {_words(where)}" if where else ""))
     for run, manifest in manifests.items():
-        if manifest.get("schema_version") != records.SCHEMA_VERSION:
-            raise UserError(
-                f"collect: {run} has schema version {manifest.get('schema_version')}, this program writes "
-                f"{records.SCHEMA_VERSION}; run it again (force=true) or move it away"
-            )
+        _require_mergeable(run, manifest)
+    scales = sorted({str(manifest["config"].get("scale")) for manifest in manifests.values()})
+    if len(scales) > 1:
+        raise UserError(
+            f"collect: {target} would mix runs of scale {' and '.join(scales)}, whose rows do not tell them apart; "
+            f"pick one with --where scale={scales[0]}"
+        )
     rows = [
-        {"run_id": run.name, "task": folder.name, **row}
-        for run in runs
+        {"run_id": run.name, "task": manifest["task"], **row}
+        for run, manifest in manifests.items()
         for entry in records.read_journal(run / "cells.jsonl").values()
         for row in entry["rows"]
     ]
@@ -44,19 +67,59 @@ def _collect_task(folder: Path) -> str:
     fixed = [*records.FIRST_COLUMNS, *records.LAST_COLUMNS]
     columns = [*records.FIRST_COLUMNS, *(key for key in keys if key not in fixed), *records.LAST_COLUMNS]
     table = pd.DataFrame(rows, columns=columns).convert_dtypes()
-    records.write_atomic(folder / "records.csv", table.to_csv(index=False, lineterminator="\n"))
     summary = pd.DataFrame([_run_row(run, manifest) for run, manifest in manifests.items()])
-    records.write_atomic(folder / "runs.csv", summary.to_csv(index=False, lineterminator="\n"))
-    return f"{folder / 'records.csv'}: {len(table)} rows of {len(runs)} runs"
+    with records.writing(target):
+        target.mkdir(parents=True, exist_ok=True)
+        records.write_atomic(target / "records.csv", table.to_csv(index=False, lineterminator="\n"))
+        records.write_atomic(target / "runs.csv", summary.to_csv(index=False, lineterminator="\n"))
+    return f"{target / 'records.csv'}: {len(table)} rows of {len(manifests)} runs{_remarks(manifests)}"
 
 
-def _run_row(run: Path, manifest: dict) -> dict:
+def _matches(manifest: Mapping, where: Mapping[str, str]) -> bool:
+    return all(str(manifest.get("config", {}).get(key)).lower() == value.lower() for key, value in where.items())
+
+
+def _words(where: Mapping[str, str]) -> str:
+    return " ".join(f"{key}={value}" for key, value in where.items())
+
+
+def _require_mergeable(run: Path, manifest: Mapping) -> None:
+    version = manifest.get("schema_version")
+    if version != records.SCHEMA_VERSION:
+        raise UserError(
+            f"collect: {run} has schema version {version}, this program writes {records.SCHEMA_VERSION}; "
+            "run it again (force=true) or move it away"
+        )
+    if manifest.get("run_id") != run.name:
+        raise UserError(f"collect: {run} holds the run {manifest.get('run_id')}: a copy, or renamed; move it away")
+    if records.run_id(manifest["config"]) != run.name:
+        raise UserError(f"collect: {run / 'run.json'} was changed after the run: its configuration is another one's")
+
+
+def _remarks(manifests: Mapping[Path, Mapping]) -> str:
+    """What the reader of the table should know."""
+    states = [_state(run, manifest) for run, manifest in manifests.items()]
+    remarks = [f"{states.count(state)} {state}" for state in sorted({*states} - {"done"})]
+    versions = {json.dumps([manifest.get("spred_bench"), manifest.get("git")]) for manifest in manifests.values()}
+    if len(versions) > 1:
+        remarks.append(f"made by {len(versions)} versions of the code, see runs.csv")
+    return f" ({', '.join(remarks)})" if remarks else ""
+
+
+def _state(run: Path, manifest: Mapping) -> str:
+    """The status, where a run that says it is running may have been killed."""
+    if manifest["status"] == "running" and not locking.is_held(run / ".lock"):
+        return "killed"
+    return manifest["status"]
+
+
+def _run_row(run: Path, manifest: Mapping) -> dict:
     config, environment = manifest["config"], manifest["environment"]
     counts = manifest.get("cells", {})
     return {
         "run_id": run.name,
         "task": manifest["task"],
-        "status": manifest["status"],
+        "status": _state(run, manifest),
         **{key: config.get(key) for key in ("kappa", "seed", "scale", "device")},
         **{f"cells_{fate}": counts.get(fate) for fate in ("done", "failed", "skipped")},
         "start": manifest["start"],

@@ -15,6 +15,9 @@ from spred_bench import components, plan, records
 from spred_bench.errors import UserError
 from spred_bench.listing import config_dir
 
+# Launchers that come with an extra of the package.
+_EXTRAS = {"joblib": "parallel", "submitit_local": "hpc", "submitit_slurm": "hpc"}
+
 
 def register_resolvers() -> None:
     """`${by_scale:smoke,cpu,paper}` takes the value that belongs to the top-level key `scale`."""
@@ -25,22 +28,26 @@ def register_resolvers() -> None:
     OmegaConf.register_new_resolver("by_scale", by_scale, replace=True)
 
 
+def plain(cfg) -> dict:
+    """A composed configuration as plain containers, interpolations resolved."""
+    return OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+
+
 def to_plan(cfg) -> plan.Plan:
     """A composed configuration, checked and built. Raises UserError."""
-    assembled = plan.assemble(OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True))
+    assembled = plan.assemble(plain(cfg))
     records.check_writable(assembled.settings.results_dir)
     return assembled
 
 
-def data_sources(argv: list[str]) -> dict[str, object]:
-    """The data sources that a command would use, built; the task itself is not. Raises UserError."""
+def resolved(words: list[str]) -> dict:
+    """The configuration that the words of a command (key=value) make, nothing built yet. Raises UserError."""
     register_resolvers()
     try:
         with initialize_config_dir(version_base="1.3", config_dir=str(config_dir())):
-            config = OmegaConf.to_container(compose("config", argv), resolve=True, throw_on_missing=True)
+            return plain(compose("config", _split(words)[0]))
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(one_line(error)) from None
-    return components.build_group("data", config.get("data"), {"data_dir": Path(config["data_dir"])})
 
 
 def check(argv: list[str]) -> None:
@@ -107,6 +114,8 @@ def one_line(error: Exception) -> str:
         return f"{error.full_key} is not set; this configuration needs it"
     if group := re.search(r"Could not find '([^']+)/([^'/]+)'", text):
         folder, name = group.groups()
+        if folder == "hydra/launcher" and name in _EXTRAS:
+            return f"hydra/launcher={name} is not installed: pip install 'spred-bench[{_EXTRAS[name]}]'"
         choices = [path.stem for path in (config_dir() / folder).glob("*.yaml")]
         return f"unknown {folder} '{name}'; {components.suggest(name, choices)}"
     return text.splitlines()[0]

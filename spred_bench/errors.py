@@ -1,8 +1,12 @@
-"""The two exceptions that carry a message for the user rather than a bug report."""
+"""The exceptions that carry a message for the user rather than a bug report."""
 
 
 class UserError(Exception):
     """A mistake in the command, the configuration or the data: one line, exit code 2, nothing written."""
+
+
+class Busy(UserError):
+    """Another process is working on the same run."""
 
 
 class Skip(Exception):

@@ -74,6 +74,8 @@ spred-bench: experiments with spred, the L1 penalty solved by any gradient metho
   spred-bench                                          run the default task
   spred-bench task=lasso_scaling scale=smoke solver=[cd,lars]
   spred-bench -m task=lasso_orthogonal kappa=0.05,0.1,0.2     a sweep: one run per value
+  spred-bench launcher=local_pool task=... seed=0,1,2,3       several runs at a time; slurm: on a cluster
+  spred-bench experiment=fig2_left                     a figure of the paper; some are sweeps
   spred-bench task=lasso_scaling --cfg job             show the configuration, run nothing
 
 Choices (group=name; data=[a,b] and solver=[a,b] take several)
@@ -85,9 +87,13 @@ Keys of every task
   device     auto, cpu, cuda, cuda:1         seed      first seed
   results_dir, data_dir                      force     true: run again what is in the results
   A list where one value is expected makes a grid: data.gaussian.n_features=[100,1000]
+  The same command again runs what is missing, failed or was interrupted, and nothing else.
 
 Verbs (each explains itself with --help)
-  list [GROUP]   info NAME   prepare data=...   collect [TASK]   plot FILE   version
+  list [GROUP]   info NAME         what there is
+  doctor         prepare task=...  examine this machine; fetch data (nothing else downloads)
+  collect [TASK] plot FILE         merge the runs of a task; draw figures
+  version
 
 Exit codes: 0 done, 1 a cell failed, 2 the command or configuration is wrong, 130 / 143 interrupted"""
 

@@ -12,8 +12,6 @@ from spred_bench.errors import UserError
 
 # Component groups: a task that takes one has a parameter of its name.
 GROUPS = ("data", "solver", "method", "model")
-# These say where a run lives and how, not what it computes.
-_NOT_IDENTITY = ("results_dir", "data_dir", "force")
 
 
 @components.component
@@ -41,7 +39,12 @@ class Plan:
     @property
     def run_id(self) -> str:
         """Short hash of what the run computes (not of where it writes)."""
-        return records.run_id({key: value for key, value in self.config.items() if key not in _NOT_IDENTITY})
+        return records.run_id(self.config)
+
+    @property
+    def path(self) -> Path:
+        """Where the run lives."""
+        return self.settings.results_dir / self.name / self.run_id
 
 
 def known_keys() -> list[str]:
@@ -79,6 +82,8 @@ def assemble(config: Mapping) -> Plan:
 
 
 def _resolve_device(name: str) -> str:
+    if name == "cpu":
+        return name  # without loading torch, which takes seconds
     from spred_bench.device import resolve_device
 
     try:

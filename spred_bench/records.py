@@ -12,19 +12,20 @@ length and a checksum when read: a line cut by a kill is ignored and its cell ru
 """
 
 import csv
-import fcntl
 import hashlib
 import io
 import json
 import os
+import shutil
 import tempfile
 import zlib
 from collections.abc import Iterable, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from spred_bench.errors import UserError
+from spred_bench import locking
+from spred_bench.errors import Busy, UserError
 
 SCHEMA_VERSION = 1
 FIRST_COLUMNS = ("run_id", "task", "dataset", "method", "seed")
@@ -32,6 +33,8 @@ LAST_COLUMNS = ("step", "time_s", "split", "metric", "value", "status", "note")
 STATUSES = ("done", "max_steps", "diverged", "timeout", "skipped", "failed")
 # A cell with one of these is not run again; the others may succeed next time.
 FINAL = ("done", "max_steps", "diverged", "timeout")
+# These say where a run lives and how it is run, not what it computes.
+NOT_IDENTITY = ("results_dir", "data_dir", "force")
 
 
 @dataclass(frozen=True)
@@ -54,9 +57,26 @@ class Cell:
         return {"dataset": self.dataset, "method": self.method, "seed": self.seed, **self.keys}
 
 
+def identity(config: Mapping) -> dict:
+    """The part of a resolved configuration that says what is computed, as JSON would give it back."""
+    return json.loads(json.dumps({key: value for key, value in config.items() if key not in NOT_IDENTITY}))
+
+
 def run_id(config: Mapping) -> str:
-    """Ten hexadecimal digits of the resolved configuration: equal configurations share a directory."""
-    return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:10]
+    """Ten hexadecimal digits of the identity of a configuration: equal ones share a directory."""
+    return hashlib.sha256(json.dumps(identity(config), sort_keys=True).encode()).hexdigest()[:10]
+
+
+@contextmanager
+def writing(path: Path):
+    """Turn what the file system refuses (disk full, read-only, quota) into a line for the user."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise UserError(
+            f"{path}: cannot write ({reason}); finished cells are kept, and the same command continues"
+        ) from None
 
 
 def write_atomic(path: Path, text: str) -> None:
@@ -91,13 +111,18 @@ class RunDirectory:
 
     def write_manifest(self, manifest: Mapping) -> None:
         """Replace run.json."""
-        write_atomic(self.manifest_path, json.dumps(manifest, indent=2) + "\n")
+        self.write("run.json", json.dumps(manifest, indent=2) + "\n")
+
+    def write(self, name: str, text: str) -> None:
+        """Replace a file of the run. UserError where the disk refuses."""
+        with writing(self.path / name):
+            write_atomic(self.path / name, text)
 
     def append(self, entry: Mapping) -> None:
         """Add one finished cell to the journal, on disk when this returns."""
         body = json.dumps(entry)
         line = f"{zlib.crc32(body.encode()):08x} {body}\n".encode()
-        with open(self.journal, "ab") as file:
+        with writing(self.journal), open(self.journal, "ab") as file:
             if file.tell() and not _ends_with_newline(self.journal):
                 file.write(b"\n")  # the last writer was killed inside its line
             file.write(line)
@@ -110,12 +135,17 @@ class RunDirectory:
 
     def clear(self) -> None:
         """Forget every finished cell (`force=true`)."""
-        for stale in (self.journal, self.path / "records.csv"):
-            stale.unlink(missing_ok=True)
+        with writing(self.path):
+            for stale in (self.journal, self.path / "records.csv"):
+                stale.unlink(missing_ok=True)
+            shutil.rmtree(self.path / "checkpoints", ignore_errors=True)
 
-    def write_records(self, key_columns: Iterable[str]) -> Path:
-        """records.csv from the journal."""
-        target = self.path / "records.csv"
+    def scratch(self, cell: Cell) -> Path:
+        """A folder of the cell's own, not made yet, for its checkpoints."""
+        return self.path / "checkpoints" / hashlib.sha256(cell.id.encode()).hexdigest()[:16]
+
+    def table(self, key_columns: Iterable[str]) -> str:
+        """The journal as the text of records.csv."""
         columns = [*FIRST_COLUMNS, *key_columns, *LAST_COLUMNS]
         buffer = io.StringIO()
         writer = csv.DictWriter(buffer, columns, lineterminator="\n")
@@ -123,8 +153,12 @@ class RunDirectory:
         for entry in self.cells().values():
             for row in entry["rows"]:
                 writer.writerow({"run_id": self.run_id, "task": self.task, **row})
-        write_atomic(target, buffer.getvalue())
-        return target
+        return buffer.getvalue()
+
+    def write_records(self, key_columns: Iterable[str]) -> Path:
+        """records.csv from the journal."""
+        self.write("records.csv", self.table(key_columns))
+        return self.path / "records.csv"
 
 
 def _ends_with_newline(path: Path) -> bool:
@@ -134,16 +168,19 @@ def _ends_with_newline(path: Path) -> bool:
 
 
 def read_journal(path: Path) -> dict[str, dict]:
-    """Whole entries of a journal, the last one of each cell; broken lines are passed over."""
+    """Whole entries of a journal, the last one of each cell, in the order of the plan; broken lines are passed over."""
     entries: dict[str, dict] = {}
-    if not path.exists():
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
         return entries
-    for line in path.read_bytes().split(b"\n"):
+    for line in content.split(b"\n"):
         checksum, _, body = line.partition(b" ")
         if checksum == b"%08x" % zlib.crc32(body) and body:
             entry = json.loads(body)
             entries[entry["cell"]] = entry
-    return entries
+    # A cell that ran late (it had failed, or its line was cut) takes its place all the same.
+    return dict(sorted(entries.items(), key=lambda item: item[1].get("index", 0)))
 
 
 def read_manifest(run: Path) -> dict:
@@ -161,25 +198,23 @@ def read_manifest(run: Path) -> dict:
 def open_run(results: Path, task: str, identity: str):
     """The run directory `results/task/identity`, locked: a second process of the same configuration is refused.
 
-    Yields a RunDirectory. Raises UserError where the directory cannot be written or another process has it.
+    Yields a RunDirectory. Raises UserError where the directory cannot be written, Busy where another process has it.
     """
     path = results / task / identity
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        lock = open(path / ".lock", "w")  # noqa: SIM115 - held, and so open, as long as the run
-    except OSError as error:
-        raise UserError(f"results_dir={results}: cannot write there ({error.strerror}: {error.filename})") from None
-    with lock:
+    with ExitStack() as stack:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise UserError(f"{path}: another process is working on this run; wait for it to finish") from None
+            path.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(locking.held(path / ".lock"))
+        except Busy as error:
+            raise Busy(f"{path}: {error}") from None
+        except OSError as error:
+            raise UserError(f"results_dir={results}: cannot write there ({error.strerror}: {error.filename})") from None
         yield RunDirectory(path, task)
 
 
 def check_writable(results: Path) -> None:
     """UserError unless `results` (or, where it does not exist, the folder it would be made in) can be written."""
-    existing = results
+    existing = results.absolute()
     while not existing.exists():
         existing = existing.parent
     if not existing.is_dir():

@@ -1,6 +1,7 @@
 """Run a plan: every cell once, each finished one on disk before the next begins."""
 
-import sys
+import contextlib
+import shutil
 import time
 import traceback
 from collections.abc import Callable, Mapping
@@ -8,9 +9,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from spred_bench import __version__, records, signals, timing
+from spred_bench import __version__, integrity, records, signals, timing
 from spred_bench.errors import Skip, UserError
 from spred_bench.plan import Plan
+from spred_bench.progress import show as _progress
 from spred_bench.records import Cell, RunDirectory
 
 
@@ -56,29 +58,37 @@ def run_cell(task, cell: Cell) -> dict:
     return {**entry, "note": note, **({"traceback": trace} if trace else {})}
 
 
-def run(plan: Plan, command: str, report: Callable[[str], None] = print) -> Outcome:
+def run(plan: Plan, command: str, report: Callable[[str], None] = print, launch: str = "") -> Outcome:
     """Run the cells of `plan` that its directory does not have yet; write records.csv and the manifest.
 
-    Raises UserError where the directory cannot be used. An interruption (signals.Interrupted)
-    passes through, with the manifest saying so; finished cells are kept.
+    `launch` names the command that starts the run: one that is started again by its scheduler keeps what it has done
+    so far, also with force=true. Raises UserError where the directory cannot be used. An interruption
+    (signals.Interrupted) passes through, with the manifest saying so; finished cells are kept.
     """
     cells = plan.task.cells()
     _require_distinct(cells)
     with records.open_run(plan.settings.results_dir, plan.name, plan.run_id) as directory:
-        if plan.settings.force:
+        previous = directory.manifest()
+        if plan.settings.force and not (launch and previous.get("launch") == launch):
             directory.clear()
+            previous = {}
+        else:
+            integrity.require_same_run(plan, directory, [cell.id for cell in cells])
         finished = {key: entry for key, entry in directory.cells().items() if entry["status"] in records.FINAL}
         outcome = Outcome(directory.path)
-        todo = [cell for cell in cells if cell.id not in finished]
+        todo = [(index, cell) for index, cell in enumerate(cells) if cell.id not in finished]
         outcome.reused = len(cells) - len(todo)
-        if not todo and directory.manifest().get("status") == "done":
-            _warn_if_other_code(directory.manifest(), report)
+        integrity.restore_records(plan, directory, report)
+        if not todo and previous.get("status") == "done":
+            _warn_if_other_code(previous, report)
             return outcome
-        manifest = _begin(plan, directory, command)
+        manifest = _begin(plan, directory, command, launch)
         try:
             _run_cells(plan, directory, todo, outcome, report)
         except BaseException as interruption:
-            _end(plan, directory, manifest, "interrupted", outcome, traceback=repr(interruption))
+            # Where the disk is full this cannot be written either; the reason to stop is what the user needs.
+            with contextlib.suppress(UserError):
+                _end(plan, directory, manifest, "interrupted", outcome, traceback=repr(interruption))
             raise
         finally:
             if hasattr(plan.task, "close"):
@@ -96,24 +106,23 @@ def _require_distinct(cells: list[Cell]) -> None:
 
 
 def _run_cells(plan, directory, todo, outcome, report) -> None:
-    from tqdm import tqdm
-
-    terminal = sys.stderr.isatty()
-    with tqdm(todo, disable=not terminal, unit="cell", leave=False) as bar:
-        for number, cell in enumerate(bar, 1):
+    with _progress(todo, report) as bar:
+        for number, (index, cell) in enumerate(todo, 1):
             signals.check()
-            bar.set_description(cell.id[-60:])
-            entry = run_cell(plan.task, cell)
+            bar.begin(cell.id)
+            plan.task.scratch = directory.scratch(cell)
+            entry = {"index": index, **run_cell(plan.task, cell)}
             directory.append(entry)
+            if entry["status"] != "failed":
+                shutil.rmtree(plan.task.scratch, ignore_errors=True)
             bucket = entry["status"] if entry["status"] in ("failed", "skipped") else "done"
             setattr(outcome, bucket, getattr(outcome, bucket) + 1)
-            if entry["note"] or not terminal:
-                reason = f": {entry['note']}" if entry["note"] else ""
-                line = f"[{number}/{len(todo)}] {cell.id} {entry['status']} {entry['seconds']:.2f} s{reason}"
-                tqdm.write(line) if terminal else report(line)
+            reason = f": {entry['note']}" if entry["note"] else ""
+            line = f"[{number}/{len(todo)}] {cell.id} {entry['status']} {entry['seconds']:.2f} s{reason}"
+            bar.end(line, important=bool(reason))
 
 
-def _begin(plan: Plan, directory: RunDirectory, command: str) -> dict:
+def _begin(plan: Plan, directory: RunDirectory, command: str, launch: str) -> dict:
     import yaml
 
     manifest = {
@@ -122,6 +131,7 @@ def _begin(plan: Plan, directory: RunDirectory, command: str) -> dict:
         "run_id": plan.run_id,
         "status": "running",
         "command": command,
+        "launch": launch,
         "config": dict(plan.config),
         "spred_bench": __version__,
         "git": timing.git_state(Path(__file__).parent),
@@ -129,7 +139,7 @@ def _begin(plan: Plan, directory: RunDirectory, command: str) -> dict:
         "data": plan.task.provenance() if hasattr(plan.task, "provenance") else {},
         "start": _now(),
     }
-    records.write_atomic(directory.path / "config.yaml", yaml.safe_dump(dict(plan.config), sort_keys=False))
+    directory.write("config.yaml", yaml.safe_dump(dict(plan.config), sort_keys=False))
     directory.write_manifest(manifest)
     return manifest
 

@@ -1,6 +1,7 @@
 """The verbs of the command line, such as `list` and `plot`. Each takes its words and returns an exit code."""
 
 import argparse
+import os
 from pathlib import Path
 
 from spred_bench import components, listing
@@ -53,8 +54,32 @@ def _collect(parser, words) -> int:
 
     parser.add_argument("task", nargs="*", help="tasks; all that have runs when none is named")
     parser.add_argument("--results-dir", type=Path, default=Path("results"))
+    parser.add_argument("--where", nargs="+", default=[], metavar="KEY=VALUE", help="only runs so configured")
+    parser.add_argument("--output", type=Path, help="folder for the tables (default: that of the task)")
     options = parser.parse_args(words)
-    for line in collecting.collect(options.results_dir, options.task):
+    for word in options.where:
+        if "=" not in word:
+            parser.error(f"--where {word}: expected key=value")
+    where = dict(word.split("=", 1) for word in options.where)
+    for line in collecting.collect(options.results_dir, options.task, where, options.output):
+        print(line)
+    return 0
+
+
+def _collect(parser, words) -> int:
+    """Merge the runs of a task (or of all) into results/<task>/records.csv and runs.csv."""
+    from spred_bench import collecting
+
+    parser.add_argument("task", nargs="*", help="tasks; all that have runs when none is named")
+    parser.add_argument("--results-dir", type=Path, default=Path("results"))
+    parser.add_argument("--where", nargs="+", default=[], metavar="KEY=VALUE", help="only runs so configured")
+    parser.add_argument("--output", type=Path, help="folder for the tables (default: that of the task)")
+    options = parser.parse_args(words)
+    for word in options.where:
+        if "=" not in word:
+            parser.error(f"--where {word}: expected key=value")
+    where = dict(word.split("=", 1) for word in options.where)
+    for line in collecting.collect(options.results_dir, options.task, where, options.output):
         print(line)
     return 0
 
@@ -83,12 +108,26 @@ def _plot(parser, words) -> int:
     return 0
 
 
+def _doctor(parser, words) -> int:
+    """Examine this machine: packages, devices, threads, solvers, launchers, data, disk. Exit code 1 for a problem."""
+    from spred_bench import doctor
+
+    parser.add_argument("--results-dir", type=Path, default=Path("results"))
+    parser.add_argument("--data-dir", type=Path, default=Path(os.environ.get("SPRED_DATA_DIR", "data")))
+    options = parser.parse_args(words)
+    return doctor.examine(options.results_dir, options.data_dir)
+
+
+def _prepare(parser, words) -> int:
+    """Fetch and check the data of a task (task=..., data=..., data_dir=...), the only command that downloads."""
+    from spred_bench import composition, preparing
+
+    parser.add_argument("override", nargs="*", help="as for a run: task=..., data=..., data_dir=...")
+    preparing.prepare(composition.resolved(parser.parse_args(words).override))
+    return 0
+
+
 _VERBS = {
-    "help": _help,
-    "list": _list,
-    "info": _info,
-    "prepare": _prepare,
-    "collect": _collect,
-    "plot": _plot,
-    "version": _version,
+    **{"help": _help, "list": _list, "info": _info, "doctor": _doctor, "prepare": _prepare},
+    **{"collect": _collect, "plot": _plot, "version": _version},
 }

@@ -1,12 +1,16 @@
 """Shared by all tests: two threads at most, no network, a results folder that goes away."""
 
 import os
+from pathlib import Path
 
 import pytest
 import torch
 
 torch.set_num_threads(1)
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Processes that the tests start load the code under test, wherever another copy may be installed.
+ROOT = Path(__file__).parent.parent
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
 
 
 @pytest.fixture

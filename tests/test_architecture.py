@@ -13,8 +13,12 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # From the top: what a layer may import lies to the right of it.
 LAYERS = (
     ("cli", "__main__"),
-    ("verbs", "composition"),
+    ("verbs", "sweeping"),
+    ("local_pool", "doctor", "preparing"),
+    ("closing", "composition"),
+    ("jobs",),
     ("summary", "runner"),
+    ("integrity",),
     ("plan",),
     ("tasks",),
     ("solvers", "methods", "stacked", "estimators"),
@@ -22,18 +26,9 @@ LAYERS = (
     ("trainer", "monitor"),
     ("data", "models", "callbacks", "checkpoint", "forward", "snapshot", "batches", "schedules", "optimizers"),
     ("plots", "collecting", "listing"),
-    (
-        "components",
-        "lasso",
-        "lines",
-        "second_order",
-        "redundancy",
-        "sparsity",
-        "records",
-        "timing",
-        "signals",
-        "device",
-    ),
+    ("components", "lasso", "lines", "second_order", "redundancy", "sparsity", "records", "timing", "device", "pool"),
+    ("progress", "download"),
+    ("locking", "signals", "pool_server"),
     ("errors", "__init__"),
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
@@ -64,7 +59,7 @@ def test_imports_point_down(path):
 def test_only_the_command_line_knows_hydra():
     users = {part(path) for path in FILES if "hydra" in path.read_text() and "import hydra" in path.read_text()}
     users |= {part(path) for path in FILES if "from hydra" in path.read_text()}
-    assert users <= {"cli", "composition"}
+    assert users <= {"cli", "composition", "sweeping", "local_pool"}
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))

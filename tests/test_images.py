@@ -102,7 +102,7 @@ def test_nothing_is_fetched_unless_asked_and_a_failed_download_is_one_line(tmp_p
 
 def test_prepare_says_what_it_found(cli):
     code, out, _ = cli("prepare", "data=digits")
-    assert code == 0 and "digits: nothing to fetch" in out
+    assert code == 0 and "digits: ready" in out
     code, _, err = cli("prepare", "data=unknown")
     assert code == 2 and "unknown data 'unknown'" in err
 

@@ -1,11 +1,8 @@
 """The journal and the files of a run: whole or not there."""
 
-import json
-
 import pytest
 
 from spred_bench import records
-from spred_bench.collecting import collect
 from spred_bench.errors import UserError
 from spred_bench.records import Cell
 
@@ -85,33 +82,8 @@ def test_run_id_depends_on_content_not_on_order():
     assert records.run_id({"a": 1, "b": 2}) == records.run_id({"b": 2, "a": 1}) != records.run_id({"a": 2, "b": 1})
 
 
-def manifest(**changes):
-    base = {"schema_version": records.SCHEMA_VERSION, "task": "task", "status": "done", "config": {"seed": 0}}
-    base |= {"environment": {}, "start": "", "spred_bench": "0", "git": None, "command": ""}
-    return base | changes
-
-
-def test_collect_merges_runs_again_and_again(tmp_path):
-    for name, value in (("one", 1.0), ("two", 2.0)):
-        with records.open_run(tmp_path, "task", name) as directory:
-            directory.append(entry("a", value=value))
-            directory.write_manifest(manifest(status="running" if name == "two" else "done"))
-    for _ in range(2):
-        assert "2 rows of 2 runs" in collect(tmp_path)[0]
-    lines = (tmp_path / "task" / "records.csv").read_text().splitlines()
-    assert [line.split(",")[0] for line in lines[1:]] == ["one", "two"]
-    assert "running" in (tmp_path / "task" / "runs.csv").read_text()
-
-
-def test_collect_refuses_another_schema(tmp_path):
-    with records.open_run(tmp_path, "task", "one") as directory:
-        directory.write_manifest(manifest(schema_version=99))
-    with pytest.raises(UserError, match="schema version 99"):
-        collect(tmp_path)
-
-
 def test_unreadable_manifest_is_named(tmp_path):
     with records.open_run(tmp_path, "task", "one") as directory:
-        directory.manifest_path.write_text(json.dumps(manifest())[:20])
+        directory.manifest_path.write_text('{"schema_version": 1, ')
         with pytest.raises(UserError, match=r"run\.json is not readable"):
             directory.manifest()

@@ -75,3 +75,32 @@ def test_another_thread_installs_nothing():
     thread.start()
     thread.join()
     assert seen == [signal.getsignal(signal.SIGTERM)]
+
+
+@pytest.fixture
+def scheduler():
+    """A handler of SIGUSR2 as submitit installs one; the signals it got."""
+    got = []
+    former = signal.signal(signal.SIGUSR2, lambda signum, frame: got.append(signum))
+    yield got
+    signal.signal(signal.SIGUSR2, former)
+
+
+def test_sigusr2_is_held_back_to_a_safe_point_and_then_passed_on(scheduler):
+    with pytest.raises(signals.Interrupted), signals.interruptible(signals.STOPPING):
+        send(signal.SIGUSR2)
+        assert scheduler == []
+        signals.check()
+    assert scheduler == []
+    signals.pass_on(signal.SIGUSR2)
+    assert scheduler == [signal.SIGUSR2]
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+
+
+def test_sigusr2_reaches_the_scheduler_where_no_safe_point_comes(scheduler, monkeypatch):
+    monkeypatch.setattr(signals, "_REQUEUE_WITHIN_S", 0.01)
+    with signals.interruptible(signals.STOPPING):
+        send(signal.SIGUSR2)
+        while not scheduler:
+            pass
+    assert scheduler == [signal.SIGUSR2]

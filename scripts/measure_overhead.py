@@ -1,0 +1,92 @@
+"""Measure what the runner itself costs: `python scripts/measure_overhead.py [output folder]`.
+
+A run of 1,000 cells that compute nothing, `collect` of 1,000 runs, and the start of a run in the local pool. Writes
+records.csv and run.json there (default: results/reference/runner_overhead).
+"""
+
+import csv
+import json
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from spred_bench import __version__, collecting, pool, records, runner, timing
+from spred_bench.plan import Plan, Settings
+from spred_bench.records import Cell
+
+COLUMNS = [*records.FIRST_COLUMNS, "repeat", *records.LAST_COLUMNS]
+DONE = {"status": "done"}
+N_CELLS, N_RUNS, N_STARTS, REPEATS = 1000, 1000, 100, 5
+
+
+class Task:
+    """Cells of three rows, computed in no time."""
+
+    key_columns = ("part",)
+
+    def __init__(self, n_cells: int):
+        self.n_cells = n_cells
+
+    def cells(self):
+        return [Cell("none", "nothing", 0, {"part": part}) for part in range(self.n_cells)]
+
+    def run(self, cell):
+        return [{"step": step, "metric": "value", "value": step / 7} for step in range(3)]
+
+
+def plan(results: Path, seed: int, n_cells: int) -> Plan:
+    config = {"task": {"n_cells": n_cells}, "seed": seed, "kappa": None, "scale": "smoke", "device": "cpu"}
+    return Plan("nothing", Task(n_cells), Settings(results_dir=results, seed=seed, device="cpu"), config)
+
+
+def run(arguments) -> None:
+    results, seed, n_cells = arguments
+    runner.run(plan(Path(results), seed, n_cells), "measure_overhead", report=lambda line: None)
+
+
+def seconds(function, *arguments) -> float:
+    start = time.perf_counter()
+    function(*arguments)
+    return time.perf_counter() - start
+
+
+def measure(folder: Path) -> dict[str, float]:
+    """One repetition of everything: {metric: value}."""
+    long = folder / "long"
+    first = seconds(run, (long, 0, N_CELLS))
+    again = seconds(run, (long, 0, N_CELLS))
+    many = seconds(lambda: [run((folder / "many", seed, 1)) for seed in range(N_RUNS)])
+    collect = seconds(collecting.collect, folder / "many")
+    jobs = [(str(folder / "pool"), seed, 1) for seed in range(N_STARTS)]
+    pool.run_all(run, jobs[:1], 1, preload=["spred_bench.runner"])  # starts the server of the pool
+    pooled = seconds(pool.run_all, run, jobs[1:], 2)
+    return {
+        "seconds_per_cell_s": first / N_CELLS,
+        "seconds_to_skip_a_finished_run_s": again,
+        "seconds_per_run_of_one_cell_s": many / N_RUNS,
+        f"collect_{N_RUNS}_runs_s": collect,
+        "seconds_per_run_in_pool_of_two_s": pooled / (N_STARTS - 1),
+    }
+
+
+def main() -> None:
+    target = Path(sys.argv[1] if len(sys.argv) > 1 else "results/reference/runner_overhead")
+    target.mkdir(parents=True, exist_ok=True)
+    start, rows = datetime.now(UTC).isoformat(timespec="seconds"), []
+    for repeat in range(REPEATS):
+        with tempfile.TemporaryDirectory() as folder:
+            for metric, value in measure(Path(folder)).items():
+                print(f"{metric:36} {value:.4g}", flush=True)
+                rows.append({"task": "runner_overhead", "repeat": repeat, "metric": metric, "value": value, **DONE})
+    with open(target / "records.csv", "w", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    stamp = {"spred_bench": __version__, "git": timing.git_state(Path(__file__).parent), "start": start}
+    (target / "run.json").write_text(json.dumps(stamp | {"environment": timing.environment()}, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,69 @@
+"""A job: one run of a command, here or in a process elsewhere, and what it came to as plain data."""
+
+import json
+import sys
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from spred_bench import plan as plans
+from spred_bench import records, runner, signals
+from spred_bench.errors import Busy, UserError
+
+
+@dataclass
+class Result:
+    """state: done, failed, refused, running (elsewhere), interrupted.  code: as the program would exit.
+
+    text: a line for the user.  signum: the signal that interrupted it.  path: of the run, once that is known.
+    """
+
+    state: str
+    code: int
+    text: str
+    signum: int | None = None
+    path: Path | None = None
+
+
+@dataclass
+class Job:
+    """What is the same for every run of a command. `sweep_file`: see `write_sweep`; None for a single run."""
+
+    command: str
+    launch: str = field(default_factory=lambda: f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:6]}")
+    sweep_file: Path | None = None
+
+    def write_sweep(self, results_dir: Path, entries: list[dict]) -> None:
+        """Put down what each job of a sweep runs, so that a yaml edited while it waits does not change it."""
+        self.sweep_file = (results_dir / ".sweep" / f"{self.launch}.jsonl").absolute()
+        with records.writing(self.sweep_file):
+            self.sweep_file.parent.mkdir(parents=True, exist_ok=True)
+            records.write_atomic(self.sweep_file, "".join(json.dumps(entry) + "\n" for entry in entries))
+
+    def entries(self) -> list[dict]:
+        """What `write_sweep` put down, in the order of the jobs."""
+        return [json.loads(line) for line in self.sweep_file.read_text().splitlines()]
+
+    def run(self, config: Mapping) -> Result:
+        """Run one configuration. Never raises for a failure of its own, so that the others of a sweep go on."""
+        try:
+            with signals.interruptible(signals.STOPPING):
+                plan = plans.assemble(config)
+                outcome = runner.run(plan, self.command, launch=self.launch)
+        except UserError as error:
+            print(f"spred-bench: error: {error}", file=sys.stderr)
+            busy = isinstance(error, Busy) and self.sweep_file is not None
+            return Result("running", 1, str(error)) if busy else Result("refused", 2, str(error))
+        except signals.Interrupted as interruption:
+            print(f"spred-bench: {interruption}; the same command continues", file=sys.stderr)
+            return Result("interrupted", interruption.code, str(interruption), interruption.signum)
+        if self.sweep_file:
+            print(f"{plan.name} {plan.run_id}: {outcome}")
+        else:
+            from spred_bench import summary  # loads pandas
+
+            summary.show(plan, outcome)
+        state, code = ("failed", 1) if outcome.failed else ("done", 0)
+        return Result(state, code, str(outcome), path=outcome.path)

@@ -1,0 +1,154 @@
+"""Sweeps: hydra's own expansion of a grid, but only what is missing is launched, and every run is accounted for."""
+
+import contextlib
+from collections.abc import Sequence
+from pathlib import Path
+
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.plugins import Plugins
+from hydra.core.utils import JobReturn, JobStatus
+from omegaconf import open_dict
+
+from spred_bench import closing, composition, signals
+from spred_bench.jobs import Job, Result
+from spred_bench.local_pool import LocalPool
+
+
+def register() -> None:
+    """Make the sweeper and the launcher below known to hydra."""
+    for plugin in (Sweeper, LocalPool):
+        # hydra accepts plugins only by a name in this package, which it would scan for on every command.
+        Plugins.instance().class_name_to_class[f"hydra_plugins.spred_bench.{plugin.__name__}"] = plugin
+
+
+class Command:
+    """What hydra calls for each run, here or in another process."""
+
+    def __init__(self, job: Job):
+        self.job = job
+        self.results: list[Result] = []  # of the runs of this process
+        self.fates: list[closing.Fate] | None = None  # of all runs, where the command is a sweep
+        self.experiment: str | None = None
+
+    def __getstate__(self) -> dict:
+        return {"job": self.job, "results": [], "fates": None, "experiment": None}
+
+    def close(self) -> int:
+        """The last words of the command, and its exit code."""
+        if self.fates is None:
+            code = max((result.code for result in self.results), default=0)
+            paths = [result.path for result in self.results if result.path]
+        else:
+            code = closing.show(self.fates)
+            paths = [fate.path for fate in self.fates if (fate.path / "run.json").exists()]
+        if self.experiment and paths:
+            closing.gather(self.experiment, paths)
+        return code
+
+    def __call__(self, cfg) -> Result:
+        if any(result.state == "interrupted" for result in self.results):
+            return Result("not started", 1, "the sweep was interrupted before")
+        self.experiment = HydraConfig.get().runtime.choices.get("experiment")
+        in_sweep = self.job.sweep_file is not None
+        config = self.job.entries()[HydraConfig.get().job.num]["config"] if in_sweep else composition.plain(cfg)
+        self.results.append(self.job.run(config))
+        if self.results[-1].signum == signals.REQUEUE:
+            signals.pass_on(signals.REQUEUE)  # to the scheduler's own handler, which may start us again
+        return self.results[-1]
+
+
+class Sweeper(BasicSweeper):
+    """`hydra/sweeper=resuming`: launches the runs that are not done, and leaves the fate of all with the command."""
+
+    def setup(self, *, hydra_context, task_function, config) -> None:
+        """See hydra."""
+        super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
+        self._command = task_function
+
+    def sweep(self, arguments: list[str]) -> None:
+        """See the class. Raises only what the user has to mend before anything can run."""
+        parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
+        (points,) = self.split_arguments(parser.parse_overrides([*self._parse_config(), *arguments]), None)
+        swept = [len(set(words)) > 1 for words in zip(*points, strict=True)]
+        fates, todo = {}, []
+        for words in points:
+            plan, config = self._plan(words)
+            if plan.path in fates:
+                continue  # the same run in another spelling
+            shown = " ".join(word for word, varies in zip(words, swept, strict=True) if varies)
+            fate = fates[plan.path] = closing.Fate(plan.path, shown)
+            if not plan.settings.force and closing.is_complete(plan.path):
+                closing.settle(fate).before = True
+            else:
+                todo.append((words, fate, config))
+        self._command.fates = list(fates.values())
+        self._command.experiment = self.config.hydra.runtime.choices.get("experiment")
+        if todo:
+            self._launch(todo, plan.settings.results_dir)
+
+    def _plan(self, words: Sequence[str]):
+        cfg = self.hydra_context.config_loader.load_sweep_config(self.config, list(words))
+        with open_dict(cfg):
+            del cfg["hydra"]
+        return composition.to_plan(cfg), composition.plain(cfg)
+
+    def _launch(self, todo: list[tuple], results_dir: Path) -> None:
+        job = self._command.job
+        entries = [{"overrides": fate.words, "path": str(fate.path), "config": config} for _, fate, config in todo]
+        job.write_sweep(results_dir, entries)
+        answers, reason = self._answers([list(words) for words, _, _ in todo])
+        for (_, fate, _), answer in zip(todo, answers, strict=True):
+            if isinstance(answer, closing.Lost):
+                closing.settle(fate, None, answer.reason)
+            else:
+                closing.settle(fate, answer, reason)
+        if not any(fate.state == "running" for _, fate, _ in todo):
+            job.sweep_file.unlink(missing_ok=True)
+        if reason:
+            # The launcher gave up on all when one worker died (joblib): go on with the others, and try those that
+            # were under way one by one, since any of them may have been the one.
+            left = [entry for entry in todo if entry[1].state == "not started"]
+            if 0 < len(left) < len(todo):
+                self._launch(left, results_dir)
+            suspects = [entry for entry in todo if entry[1].state == "crashed"]
+            for entry in suspects if len(suspects) > 1 else []:
+                self._launch([entry], results_dir)
+
+    def _answers(self, jobs: list[list[str]]) -> tuple[list, str]:
+        """(the answer of each job or None, why some have none)."""
+        answers, size = [], self.max_batch_size or len(jobs)
+        try:
+            with patient_submitit(self.launcher):
+                for first in range(0, len(jobs), size):
+                    launched = self.launcher.launch(jobs[first : first + size], first)
+                    answers += [answer.return_value for answer in launched]
+        except Exception as error:  # of the launcher: a job raises nothing
+            return answers + [None] * (len(jobs) - len(answers)), f"{type(error).__name__}: {error}".partition(". ")[0]
+        return answers, ""
+
+
+@contextlib.contextmanager
+def patient_submitit(launcher):
+    """Let submitit's launcher wait for all jobs: it asks one after the other, and leaves at the first that died."""
+    if not type(launcher).__module__.startswith("hydra_plugins.hydra_submitit_launcher"):
+        yield
+        return
+    from submitit.core.core import Job as Submitted
+    from submitit.core.utils import FailedJobError, UncompletedJobError
+
+    results = Submitted.results
+
+    def patient(self):
+        try:
+            return results(self)
+        except (FailedJobError, UncompletedJobError) as error:
+            reason = f"{type(error).__name__}; its output is in {self.paths.stderr}"
+            return [JobReturn(_return_value=closing.Lost(reason), status=JobStatus.COMPLETED)]
+
+    Submitted.results = patient
+    try:
+        yield
+    finally:
+        Submitted.results = results

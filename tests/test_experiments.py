@@ -1,0 +1,56 @@
+"""Figures as experiments: each composes and builds small, and a sweep inside one can be narrowed and is merged."""
+
+import pandas as pd
+import pytest
+
+from spred_bench import composition, listing
+
+SWEEP = """\
+# @package _global_
+defaults:
+  - override /task: landscape
+hydra:
+  mode: MULTIRUN
+  launcher:
+    n_jobs: 2
+  sweeper:
+    params:
+      task.centres: "[0.5],[1.0],[1.5]"
+"""
+
+
+@pytest.mark.parametrize("name", listing.groups()["experiment"])
+def test_every_experiment_builds_at_smoke_scale(name, tmp_path):
+    composition.check([f"experiment={name}", "scale=smoke", f"results_dir={tmp_path}"])
+    text = (listing.config_dir() / "experiment" / f"{name}.yaml").read_text().splitlines()
+    assert text[0] == "# @package _global_"
+    assert listing.title("experiment", name)
+    assert text[2].startswith(f"# spred-bench experiment={name}"), "the command, under the title"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def own(tmp_path):
+    (tmp_path / "own" / "experiment").mkdir(parents=True)
+    (tmp_path / "own" / "experiment" / "fig_own.yaml").write_text(SWEEP)
+    return ["--config-dir", "own", "experiment=fig_own", "scale=smoke", "device=cpu"]
+
+
+def test_an_experiment_sets_the_sweep_and_its_runs_are_merged_and_drawn(cli, tmp_path, own):
+    code, out, _ = cli(*own)
+    assert code == 0 and "3 runs: 3 done" in out
+    table = pd.read_csv(tmp_path / "results" / "fig_own" / "records.csv")
+    assert set(table["c"]) == {0.5, 1.0, 1.5}
+    assert (tmp_path / "results" / "fig_own" / "landscape.png").stat().st_size > 5000
+
+
+def test_a_value_of_the_command_line_narrows_it(cli, tmp_path, own):
+    code, out, _ = cli(*own, "task.centres=[1.0]")
+    assert code == 0 and "1 runs: 1 done" in out
+    assert set(pd.read_csv(tmp_path / "results" / "fig_own" / "records.csv")["c"]) == {1.0}
+
+
+def test_a_wrong_value_inside_the_sweep_stops_it_before_anything_is_written(cli, tmp_path, own):
+    code, _, err = cli(*own, "kappa=0.2,-1")
+    assert code == 2 and "kappa=-1" in err
+    assert not (tmp_path / "results").exists()

@@ -1,0 +1,68 @@
+"""Two hundred runs, four at a time, killed at random until fifty kills are done, repeated until nothing is missing."""
+
+import os
+import random
+import signal
+import threading
+import time
+
+import counting
+import pandas as pd
+
+from spred_bench import closing, collecting, pool
+
+RUNS, KILLS = 200, 50
+
+
+class Killer:
+    """Kills a random live process of the pool now and then, until it has killed enough."""
+
+    def __init__(self, enough: int):
+        self.random, self.enough, self.killed = random.Random(0), enough, 0
+        self._live: dict[int, int] = {}
+        self._lock = threading.Lock()
+
+    def started(self, number: int, pid: int) -> None:
+        with self._lock:
+            self._live[number] = pid
+
+    def ended(self, number: int, ending: pool.Ended) -> None:
+        with self._lock:
+            self._live.pop(number, None)
+            self.killed += ending.exit_code == -signal.SIGKILL
+
+    def hunt(self, over: threading.Event) -> None:
+        while not over.wait(self.random.uniform(0, 0.03)) and self.killed < self.enough:
+            with self._lock:
+                if self._live:
+                    os.kill(self._live.pop(self.random.choice(list(self._live))), signal.SIGKILL)
+
+
+def test_runs_killed_at_random_and_repeated_are_those_of_an_undisturbed_sweep(tmp_path):
+    for seed in range(RUNS):
+        counting.run(tmp_path / "calm", seed)
+    killer, over = Killer(KILLS), threading.Event()
+    hunter = threading.Thread(target=killer.hunt, args=(over,))
+    hunter.start()
+    deadline = time.monotonic() + 300
+    paths = [counting.plan(tmp_path / "rough", seed).path for seed in range(RUNS)]
+    while missing := [seed for seed, path in enumerate(paths) if not closing.is_complete(path)]:
+        assert time.monotonic() < deadline
+        arguments = [(str(tmp_path / "rough"), seed) for seed in missing]
+        pool.run_all(
+            counting.run_slowly, arguments, 4, preload=["counting"], started=killer.started, ended=killer.ended
+        )
+    over.set()
+    hunter.join()
+    assert killer.killed >= KILLS
+    for folder in ("calm", "rough"):
+        collecting.collect(tmp_path / folder)
+    calm, rough = (tmp_path / folder / "counting" / "records.csv" for folder in ("calm", "rough"))
+    table = pd.read_csv(rough)
+    assert len(table) == RUNS * counting.N_CELLS * 3
+    assert not table.duplicated(["run_id", "part", "step"]).any()
+    assert rough.read_bytes() == calm.read_bytes()
+    for seed, path in enumerate(paths):
+        assert (path / "records.csv").read_bytes() == (
+            counting.plan(tmp_path / "calm", seed).path / "records.csv"
+        ).read_bytes()
