@@ -50,8 +50,9 @@ def draw(records: pd.DataFrame):
 
 def _title(data: str, features: int, several: str, ratio: str) -> str:
     name, _, settings = data.rstrip("]").partition("[")
-    settings = f" ({settings.replace('=', ' ')})" if settings else ""
-    return f"{name}{settings}, p = {features}{several}\n$\\lambda/\\lambda_{{max}}$ = {ratio}"
+    told = [item.partition("=") for item in settings.split(",") if item and not item.startswith("n_")]
+    settings = "".join(f", {value if key == 'truth' else f'{key} {value}'}" for key, _, value in told)
+    return f"{name}{settings}\np = {features}{several}, $\\lambda/\\lambda_{{max}}$ = {ratio}"
 
 
 def _curve(ax, rows: pd.DataFrame, colour, label: str) -> None:
