@@ -26,9 +26,9 @@ LAYERS = (
     ("trainer", "monitor"),
     ("data", "models", "callbacks", "checkpoint", "forward", "snapshot", "batches", "schedules", "optimizers"),
     ("plots", "collecting", "listing"),
-    ("components", "lasso", "lines", "second_order", "redundancy", "sparsity", "records", "timing", "device", "pool"),
-    ("progress", "download"),
-    ("locking", "signals", "pool_server"),
+    ("components", "lasso", "lines", "second_order", "redundancy", "sparsity", "records", "timing", "device"),
+    ("pool", "progress", "download", "locking"),
+    ("signals", "pool_server"),
     ("errors", "__init__"),
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
