@@ -1,6 +1,7 @@
 """Shared by all tests: two threads at most, no network, a results folder that goes away."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,8 @@ import torch
 
 torch.set_num_threads(1)
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# A shell that starts the tests in the background has Ctrl-C ignored, in them and in what they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 # Processes that the tests start load the code under test, wherever another copy may be installed.
 ROOT = Path(__file__).parent.parent
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
