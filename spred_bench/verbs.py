@@ -66,34 +66,6 @@ def _collect(parser, words) -> int:
     return 0
 
 
-def _collect(parser, words) -> int:
-    """Merge the runs of a task (or of all) into results/<task>/records.csv and runs.csv."""
-    from spred_bench import collecting
-
-    parser.add_argument("task", nargs="*", help="tasks; all that have runs when none is named")
-    parser.add_argument("--results-dir", type=Path, default=Path("results"))
-    parser.add_argument("--where", nargs="+", default=[], metavar="KEY=VALUE", help="only runs so configured")
-    parser.add_argument("--output", type=Path, help="folder for the tables (default: that of the task)")
-    options = parser.parse_args(words)
-    for word in options.where:
-        if "=" not in word:
-            parser.error(f"--where {word}: expected key=value")
-    where = dict(word.split("=", 1) for word in options.where)
-    for line in collecting.collect(options.results_dir, options.task, where, options.output):
-        print(line)
-    return 0
-
-
-def _prepare(parser, words) -> int:
-    """Fetch and check the data that a run would use: prepare data=mnist data_dir=..."""
-    from spred_bench import composition
-
-    parser.add_argument("override", nargs="*", help="as for a run: task=..., data=..., data_dir=...")
-    for label, source in composition.data_sources(parser.parse_args(words).override).items():
-        print(f"{label}: {source.prepare() if hasattr(source, 'prepare') else 'nothing to fetch'}")
-    return 0
-
-
 def _plot(parser, words) -> int:
     """Draw figures from records.csv files, as PNG and PDF beside them."""
     from spred_bench import plots
