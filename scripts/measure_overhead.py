@@ -18,7 +18,7 @@ from spred_bench.records import Cell
 
 COLUMNS = [*records.FIRST_COLUMNS, "repeat", *records.LAST_COLUMNS]
 DONE = {"status": "done"}
-N_CELLS, N_RUNS, N_STARTS, REPEATS = 1000, 1000, 100, 5
+N_CELLS, N_RUNS, N_STARTS, REPEATS = 1000, 1000, 40, 3
 
 
 class Task:
@@ -60,7 +60,9 @@ def measure(folder: Path) -> dict[str, float]:
     many = seconds(lambda: [run((folder / "many", seed, 1)) for seed in range(N_RUNS)])
     collect = seconds(collecting.collect, folder / "many")
     jobs = [(str(folder / "pool"), seed, 1) for seed in range(N_STARTS)]
-    pool.run_all(run, jobs[:1], 1, preload=["spred_bench.runner"])  # starts the server of the pool
+    pool.run_all(
+        run, jobs[:1], 1, preload=["spred_bench.runner", "spred_bench.collecting"]
+    )  # starts the server of the pool
     pooled = seconds(pool.run_all, run, jobs[1:], 2)
     return {
         "seconds_per_cell_s": first / N_CELLS,
