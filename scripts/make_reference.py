@@ -24,6 +24,7 @@ REFERENCES = {
     "fig2_many_targets": ["experiment=fig2_many_targets"],
     "fig2_headline": ["experiment=fig2_headline"],
     "fig2_million": ["experiment=fig2_million"],
+    "fig4_mnist": ["experiment=fig4_mnist", "task.epochs=16"],
 }
 
 

@@ -117,3 +117,16 @@ def build_group(group: str, specs: Mapping | None, shared: Mapping | None = None
             label = ",".join(f"{key}={value}" for key, value in point.items())
             built[f"{name}[{label}]" if label else name] = build(f"{group}.{name}", scalar_spec, shared)
     return built
+
+
+def data_type(source_class) -> type:
+    """What a data source gives: the return annotation of its `load`."""
+    return typing.get_type_hints(source_class.load).get("return")
+
+
+def require_data(sources: Mapping[str, object], wanted: type) -> None:
+    """UserError unless every source gives what the task works on."""
+    for label, source in sources.items():
+        given = data_type(type(source))
+        if given is not wanted:
+            raise UserError(f"data={label} gives {given.__name__}; this task works on {wanted.__name__}")

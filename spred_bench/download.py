@@ -1,8 +1,8 @@
 """Downloads that can be trusted: https, checksum, retries, resumed where they broke off, whole or not there.
 
-Only `spred-bench prepare` calls this. A data source offers `prepare(data_dir)` and says what it wants:
+Only `spred-bench prepare` calls this. A data source offers `prepare()` and says there what it wants:
 
-    fetch(["https://example.org/data.gz"], data_dir / "data.gz", sha256="...")
+    fetch(["https://example.org/data.gz"], self.data_dir / "data.gz", sha256="...")
 """
 
 import contextlib

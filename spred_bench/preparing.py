@@ -8,12 +8,12 @@ from spred_bench.errors import Skip, UserError
 
 
 def prepare(config: Mapping, report: Callable[[str], None] = print) -> None:
-    """Let each data source of `config` fetch what it needs (`prepare(data_dir)`), then check it.
+    """Let each data source of `config` fetch what it needs (`prepare()`), then check it.
 
     Raises UserError, after all sources had their turn, where something is missing still.
     """
-    data_dir = Path(config["data_dir"])
-    shared = {key: config.get(key) for key in ("scale", "seed")} | {"data_dir": data_dir, "device": "cpu"}
+    shared = {"scale": config.get("scale"), "seed": config.get("seed"), "device": "cpu"}
+    shared["data_dir"] = Path(config["data_dir"])
     sources = components.build_group("data", config.get("data"), shared)
     if not sources:
         report("this task makes its own data: nothing to prepare")
@@ -21,7 +21,7 @@ def prepare(config: Mapping, report: Callable[[str], None] = print) -> None:
     for name, source in sources.items():
         try:
             if hasattr(source, "prepare"):
-                source.prepare(data_dir)
+                source.prepare()
             report(f"{name}: {state(source)}")
         except (UserError, Skip) as reason:
             report(f"{name}: missing")

@@ -21,6 +21,7 @@ from spred_bench import signals
 from spred_bench.batches import as_batches
 from spred_bench.callbacks import Callback, When, with_frequency
 from spred_bench.checkpoint import CheckpointMismatch, Checkpoints, random_state, set_random_state
+from spred_bench.device import FlushDenormals
 from spred_bench.forward import Forward
 from spred_bench.schedules import Schedule
 from spred_bench.snapshot import LastFinite, load_tensors, named_tensors
@@ -119,13 +120,15 @@ class Trainer:
             return self
         if self.compile:
             self._warm_up()
+        flushed = FlushDenormals()
         with self.stopwatch:
             while not self.finished:
                 self._safe_point()
                 called, stop = self._call_due()
                 self.status = self._verdict(stop)
                 if not self.finished:
-                    self._advance()
+                    with flushed:
+                        self._advance()
         self._call_due(skip=[] if self.status == "diverged" else called)
         if self.checkpoints is not None:
             self._save()

@@ -1,16 +1,22 @@
 """What every component must do, tried on all of them: a new file is covered the day it is added."""
 
 import importlib
+import os
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 import yaml
 from sklearn.linear_model import Lasso
 
 from spred_bench import components, lasso, listing, plan, plots, records, runner
-from spred_bench.errors import Skip
+from spred_bench.data.images import Images
+from spred_bench.data.regression import Regression
+from spred_bench.errors import Skip, UserError
 from spred_bench.lasso import LassoProblem
+from spred_bench.models.mlp import Mlp
 from spred_bench.monitor import Monitor
 
 GROUPS = listing.groups()
@@ -26,7 +32,7 @@ def build_all(group: str, name: str, **shared):
     return components.build_group(group, {name: spec_of(group, name)}, shared)
 
 
-@pytest.mark.parametrize(("group", "name"), [(g, n) for g in ("data", "solver") for n in GROUPS[g]])
+@pytest.mark.parametrize(("group", "name"), [(g, n) for g in ("data", "solver", "method", "model") for n in GROUPS[g]])
 def test_yaml_holds_one_component_of_its_own_name_and_a_title(group, name):
     entry = yaml.safe_load((listing.config_dir() / group / f"{name}.yaml").read_text())
     assert list(entry) == [name]
@@ -35,16 +41,33 @@ def test_yaml_holds_one_component_of_its_own_name_and_a_title(group, name):
     assert listing.title(group, name)
 
 
-@pytest.mark.parametrize("name", GROUPS["data"])
-def test_regression_sources_are_reproducible_and_of_matching_shapes(name, tmp_path):
+def sources_of(kind: type) -> list[str]:
+    """Names of the data sources that give a `kind`: the return annotation of `load` tells."""
+    targets = {name: components.load_target(spec_of("data", name)["_target_"], name) for name in GROUPS["data"]}
+    return [name for name, target in targets.items() if components.data_type(target) is kind]
+
+
+def small_sources(name: str, tmp_path, **arrays) -> list:
+    """A source's components at a small size; one that reads a file of the user's gets these arrays as .npz."""
     spec = spec_of("data", name)
     if spec.get("path") == "???":
-        np.savez(tmp_path / "own.npz", X=np.eye(4), y=np.arange(4.0))
+        np.savez(tmp_path / "own.npz", **arrays)
         spec |= {"path": str(tmp_path / "own.npz")}
     small = {"n_samples": 12, "n_features": 8}
     known = components.parameters(components.load_target(spec["_target_"], name))
     spec |= {key: value for key, value in small.items() if key in known}
-    for source in components.build_group("data", {name: spec}).values():
+    shared = {"data_dir": Path(os.environ.get("SPRED_DATA_DIR", tmp_path))}
+    return list(components.build_group("data", {name: spec}, shared).values())
+
+
+def test_every_source_says_what_it_gives():
+    assert set(sources_of(Regression)) | set(sources_of(Images)) == set(GROUPS["data"])
+
+
+@pytest.mark.parametrize("name", sources_of(Regression))
+def test_regression_sources_are_reproducible_and_of_matching_shapes(name, tmp_path):
+    for source in small_sources(name, tmp_path, X=np.eye(4), y=np.arange(4.0)):
+        known = components.parameters(type(source))
         first, second, other = source.load(0), source.load(0), source.load(1)
         assert first.X.shape[0] == len(first.Y) and first.X.shape[1] > 0
         assert np.isfinite(first.X).all() and np.isfinite(first.Y).all()
@@ -52,6 +75,51 @@ def test_regression_sources_are_reproducible_and_of_matching_shapes(name, tmp_pa
         np.testing.assert_array_equal(first.Y, second.Y)
         assert "n_samples" not in known or not np.array_equal(first.X, other.X)
         assert set(first.keys) <= set(importlib.import_module("spred_bench.tasks.lasso_scaling").Task.key_columns)
+
+
+@pytest.mark.parametrize("name", sources_of(Images))
+def test_image_sources_are_reproducible_and_of_matching_shapes(name, tmp_path):
+    x, y = np.zeros((6, 4, 5, 3), np.uint8), np.arange(6) % 2
+    for source in small_sources(name, tmp_path, x_train=x, y_train=y, x_test=x, y_test=y):
+        if hasattr(source, "prepare") and not (source.data_dir / "MNIST").is_dir():
+            with pytest.raises(UserError, match="prepare"):
+                source.check()
+            pytest.skip("the files are not here; SPRED_DATA_DIR names their folder")
+        first, second = source.load(0), source.load(0)
+        for x, y in ((first.x_train, first.y_train), (first.x_test, first.y_test)):
+            assert x.dtype == np.uint8 and x.shape == (len(y), *first.shape) and len(first.shape) == 3
+            assert y.dtype == np.int64 and set(y) <= set(range(first.n_classes))
+        np.testing.assert_array_equal(first.x_train, second.x_train)
+        rows, dev_rows = first.dev_split(0.25)
+        assert sorted([*rows, *dev_rows]) == list(range(len(first.y_train)))
+
+
+@pytest.mark.parametrize("name", GROUPS["model"])
+def test_models_are_reproducible_and_give_one_logit_per_class(name):
+    for model in build_all("model", name).values():
+        networks = [model.build((1, 8, 8), 3, torch.Generator().manual_seed(seed)) for seed in (0, 0, 1)]
+        images = torch.rand(5, 1, 8, 8)
+        first, second, other = (network(images) for network in networks)
+        assert first.shape == (5, 3)
+        assert torch.equal(first, second) and not torch.equal(first, other)
+
+
+@pytest.mark.parametrize("name", GROUPS["method"])
+def test_methods_leave_the_network_as_it_was_and_cover_every_parameter(name):
+    network = Mlp(6, 5, 3, bias="usual", generator=torch.Generator().manual_seed(0))
+    images = torch.rand(4, 6)
+    before = network(images)
+    (method,) = build_all("method", name).values()
+    method.prepare(network, torch.Generator().manual_seed(0))
+    groups = method.parameter_groups(network, 0.3)
+    grouped = [parameter for group in groups for parameter in group["params"]]
+    assert sorted(map(id, grouped)) == sorted(map(id, network.parameters()))
+    strengths = [group["weight_decay"] for group in groups]
+    assert method.penalty(network, 0.3) is not None or 0.6 in strengths
+    assert method.penalty(network, 0.0) is None or method.penalty(network, 0.0) == 0
+    network = method.finalize(network, 0.0)
+    torch.testing.assert_close(network(images), before, rtol=1e-5, atol=1e-6)
+    assert {name for name, _ in network.named_parameters()} == set(Mlp(6, 5, 3, bias="usual").state_dict())
 
 
 def lasso_problem(m=None, ratio=0.1, seed=0):

@@ -62,20 +62,22 @@ def test_doctor_without_a_package(monkeypatch):
 class Wanting:
     """A source that offers `prepare`."""
 
-    data_dir = None
+    def __init__(self, data_dir: Path):
+        self.data_dir = data_dir
 
-    def prepare(self, data_dir: Path) -> None:
-        data_dir.mkdir()
-        (data_dir / "file").write_text("here")
-        Wanting.data_dir = data_dir
+    def prepare(self) -> None:
+        self.data_dir.mkdir()
+        (self.data_dir / "file").write_text("here")
 
     def check(self) -> None:
-        if self.data_dir is None or not (self.data_dir / "file").exists():
+        if not (self.data_dir / "file").exists():
             raise UserError("no file; spred-bench prepare fetches it")
 
 
 def test_prepare_lets_each_source_fetch_and_checks_it(cli, monkeypatch, tmp_path):
-    monkeypatch.setattr(components, "build_group", lambda group, specs, shared: {"wanting": Wanting()})
+    monkeypatch.setattr(
+        components, "build_group", lambda group, specs, shared: {"wanting": Wanting(shared["data_dir"])}
+    )
     code, out, _ = cli("prepare", "data_dir=here")
     assert code == 0 and "wanting: ready and checked" in out
     assert (tmp_path / "here" / "file").exists()

@@ -223,3 +223,18 @@ def test_nothing_waits_for_the_device_between_checks(monkeypatch):
 def test_bad_arguments(options, message):
     with pytest.raises(ValueError, match=message):
         descend(**options)
+
+
+def test_steps_take_denormal_numbers_for_zero_and_nothing_else_does():
+    w = torch.full((3,), 1e-39, requires_grad=True)
+    seen = []
+    run = train(
+        w,
+        torch.optim.SGD([w], lr=0.1, weight_decay=1.0),
+        lambda w, _: (0.0 * w).sum(),
+        None,
+        max_steps=1,
+        callbacks=[lambda run: seen.append((torch.tensor(1e-40) * 1).item())],
+    )
+    assert run.status == "done" and w.tolist() == [0.0] * 3
+    assert all(value > 0 for value in seen) and (torch.tensor(1e-40) * 1).item() > 0

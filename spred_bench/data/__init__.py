@@ -1,1 +1,1 @@
-"""Data sources, one file each. A regression source has `load(seed) -> Regression`."""
+"""Data sources, one file each: `load(seed)` returns what its annotation says, `Regression` or `Images`."""

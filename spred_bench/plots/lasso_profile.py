@@ -7,7 +7,6 @@ from spred_bench.plots._style import colours
 
 TASKS = ("lasso_scaling",)
 _KEYS = ["data", "seed", "lambda_ratio"]
-_LARGEST_FACTOR = 1e3
 
 
 def draw(records: pd.DataFrame):
@@ -21,16 +20,17 @@ def draw(records: pd.DataFrame):
         return None  # a share of so few says nothing
     factors = table.div(table.min(axis=1), axis=0)
     palette = colours(factors.columns)
+    widest = 1.2 * float(np.nanmax(factors.to_numpy()))
     figure, ax = plt.subplots(figsize=(4.6, 3.0), layout="constrained")
     for method in factors:
         finished = np.sort(factors[method].dropna())
-        x = np.concatenate([[1.0], finished, [_LARGEST_FACTOR]])
+        x = np.concatenate([[1.0], finished, [widest]])
         y = np.concatenate([[0.0], np.arange(1, len(finished) + 1), [len(finished)]]) / len(factors)
         ax.step(x, y, where="post", color=palette[method], label=method)
     target = f"{times['threshold'].min():g}"
     ax.set(
         xscale="log",
-        xlim=(1, _LARGEST_FACTOR),
+        xlim=(1, widest),
         ylim=(0, 1.02),
         xlabel=f"time to gap {target}, as a multiple of the fastest solver's",
         ylabel=f"share of {len(factors)} problems",

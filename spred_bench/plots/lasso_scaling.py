@@ -7,6 +7,7 @@ from spred_bench.plots._style import BAND, colours
 
 TASKS = ("lasso_scaling",)
 _MOST_PANELS = 12
+_EDGE = 1.3e-8
 
 
 def draw(records: pd.DataFrame):
@@ -50,8 +51,9 @@ def draw(records: pd.DataFrame):
 
 def _title(data: str, features: int, several: str, ratio: str) -> str:
     name, _, settings = data.rstrip("]").partition("[")
-    settings = f" ({settings.replace('=', ' ')})" if settings else ""
-    return f"{name}{settings}, p = {features}{several}\n$\\lambda/\\lambda_{{max}}$ = {ratio}"
+    told = [item.partition("=") for item in settings.split(",") if item and not item.startswith("n_")]
+    settings = "".join(f", {value if key == 'truth' else f'{key} {value}'}" for key, _, value in told)
+    return f"{name}{settings}\np = {features}{several}, $\\lambda/\\lambda_{{max}}$ = {ratio}"
 
 
 def _curve(ax, rows: pd.DataFrame, colour, label: str) -> None:
@@ -62,9 +64,9 @@ def _curve(ax, rows: pd.DataFrame, colour, label: str) -> None:
         best = np.minimum.accumulate(run["value"].fillna(np.inf).to_numpy())
         index = np.searchsorted(run["time_s"].to_numpy(), grid, side="right") - 1
         curves.append(np.where(index >= 0, best[np.maximum(index, 0)], np.nan))
-    low, middle, high = np.nanquantile(np.clip(curves, 1e-9, None), [*BAND[:1], 0.5, *BAND[1:]], axis=0)
+    low, middle, high = np.nanquantile(np.clip(curves, _EDGE, None), [*BAND[:1], 0.5, *BAND[1:]], axis=0)
     if len(grid[np.isfinite(middle)]) and np.ptp(rows["time_s"]) < 1e-12:
-        ax.plot(grid[-1:], np.clip(middle[-1:], 1.3e-8, None), marker="o", color=colour, label=label, linestyle="none")
+        ax.plot(grid[-1:], np.clip(middle[-1:], _EDGE, None), marker="o", color=colour, label=label, linestyle="none")
         return
     ax.plot(grid, middle, color=colour, label=label)
     ax.fill_between(grid, low, high, color=colour, alpha=0.2, linewidth=0)

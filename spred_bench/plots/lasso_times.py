@@ -22,6 +22,9 @@ def draw(records: pd.DataFrame):
     if times.empty:
         return None  # one size only: there is no scaling to show
     panels = list(times.groupby(["dataset", "truth", "n_targets", "ratio"], sort=False, dropna=False))
+    panels = [(key, part) for key, part in panels if part["n_features"].nunique() > 1]
+    if not panels:
+        return None
     methods = list(times["method"].unique())
     columns = min(4, len(panels))
     rows = -(-len(panels) // columns)

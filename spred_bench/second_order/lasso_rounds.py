@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from spred_bench.second_order.design_matrix import Design, all_rows, combine, correlate, gather
+from spred_bench.second_order.exchange import CROWD
 from spred_bench.second_order.gram_cache import GramCache, solve_positive
 from spred_bench.second_order.product_newton import minimize_on
 from spred_bench.second_order.subproblem import Counts, Iterate, WorkingSet, relative_gap
@@ -174,16 +175,19 @@ def _next_level(space: Workspace, target: Target, alpha: float) -> float:
     n, p = space.design.shape
     if target.level <= alpha:
         return alpha
-    if target.planned is not None:
-        planned, target.planned = target.planned, None
+    planned, target.planned = target.planned, None
+    if planned is not None and int((target.q.abs() > planned).sum()) <= CROWD * n:
         return planned
     crowd = int(CROWDING * n) - int((target.w != 0).sum())
-    reach = target.level
     if crowd >= p:
         return alpha
+    reach = target.level
     if crowd > 0:
         reach = float(torch.topk(target.q.abs(), crowd, sorted=False).values.min())
-    return max(alpha, min(LEVEL_RATIO * target.level, reach))
+    if planned is None:
+        return max(alpha, min(LEVEL_RATIO * target.level, reach))
+    # The look ahead went too far for exchange: go where it works, or all the way where that is no progress.
+    return max(planned, reach) if reach < 0.7 * target.level else planned
 
 
 def _choose(space: Workspace, target: Target) -> WorkingSet:

@@ -11,10 +11,10 @@ coordinates at once cycles when k is near n.
 
 While few columns are in play `exchange` needs no damping, and none of this runs.
 
-Measured (n = 1000, dense truth, alpha = 0.1 and 0.01 of the largest; systems factorised to a relative gap
-of 1e-14): p = 1e4: 19 and 58; p = 1e5: 28 and 81; four to six passes over X. Undamped exchange needed 36
-systems on a path of ratio 0.7 for (1e4, 0.1) and did not converge otherwise; plain Newton on balanced
-factors kept wrong signs (gap 0.1).
+Measured when the damping was chosen (n = 1000, dense truth, alpha = 0.1 and 0.01 of the largest; systems
+factorised to a relative gap of 1e-14): p = 1e4: 19 and 58; p = 1e5: 28 and 81; four to six passes over X.
+Undamped exchange needed 36 systems on a path of ratio 0.7 for (1e4, 0.1) and did not converge otherwise;
+plain Newton on balanced factors kept wrong signs (gap 0.1).
 """
 
 from __future__ import annotations

@@ -12,7 +12,8 @@ import pandas as pd
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from spred_bench import lasso
-from spred_bench.components import component
+from spred_bench.components import component, require_data
+from spred_bench.data.regression import Regression
 from spred_bench.errors import UserError
 from spred_bench.lasso import LassoProblem
 from spred_bench.records import Cell
@@ -54,6 +55,9 @@ class Task:
     device: str = "cpu"
 
     key_columns: ClassVar = ("init_seed", "kappa", "l1_strength", "learning_rate", "threshold")
+
+    def __post_init__(self):
+        require_data(self.data, Regression)
 
     def cells(self) -> list[Cell]:
         """One per data set and method: all its strengths, rates and seeds train as one. UserError if X is not fit."""

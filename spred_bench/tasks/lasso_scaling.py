@@ -6,7 +6,8 @@ import pandas as pd
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
 from spred_bench import lasso
-from spred_bench.components import component
+from spred_bench.components import component, require_data
+from spred_bench.data.regression import Regression
 from spred_bench.isolation import ProblemFiles, Worker, solve_here
 from spred_bench.lasso import LassoProblem
 from spred_bench.monitor import ZERO_THRESHOLDS
@@ -44,6 +45,7 @@ class Task:
     )
 
     def __post_init__(self):
+        require_data(self.data, Regression)
         self._loaded, self._files, self._workers = (None, None), None, {}
 
     def cells(self) -> list[Cell]:

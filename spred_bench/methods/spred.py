@@ -1,0 +1,44 @@
+"""spred (Algorithms 1 and 2): chosen weights become products; the decay 2 kappa of their factors is an L1 penalty."""
+
+from pydantic import NonNegativeFloat
+from torch import Generator, nn
+
+from spred_bench import redundancy
+from spred_bench.components import component
+
+
+@component
+class Method:
+    """names, group, depth, init: as `redundancy.reparametrize` takes them; a group shares one scalar (Algorithm 2).
+
+    weight_decay: of the weights that are not redundant; without any they grow to make up for the shrinking ones.
+    """
+
+    names: str | list[str] | None = None
+    group: int | str | None = None
+    depth: int = 2
+    init: str = "off_balance"
+    weight_decay: NonNegativeFloat = 1e-4
+
+    def __post_init__(self):
+        known = redundancy.STARTS
+        if self.init not in known:
+            raise ValueError(f"init={self.init}: expected one of {', '.join(known)}")
+
+    def prepare(self, network: nn.Module, generator: Generator | None = None) -> None:
+        """Make the chosen weights redundant, in place."""
+        redundancy.reparametrize(
+            network, self.names, group=self.group, depth=self.depth, init=self.init, generator=generator
+        )
+
+    def parameter_groups(self, network: nn.Module, kappa) -> list[dict]:
+        """Factors with decay 2 kappa, other weights with their own, biases and normalisation with none."""
+        groups = redundancy.parameter_groups(network, kappa=0.0, weight_decay=self.weight_decay)
+        return [{**group, "weight_decay": 2 * kappa} if group["name"] == "redundant" else group for group in groups]
+
+    def penalty(self, network: nn.Module, kappa) -> None:
+        """None: the decay of the factors is the penalty."""
+
+    def finalize(self, network: nn.Module, threshold: float = 0.0) -> nn.Module:
+        """The products as plain weights; elements, or groups by their root mean square, up to `threshold` are zero."""
+        return redundancy.merge(network, threshold)

@@ -1,0 +1,202 @@
+"""Networks of one hidden layer: train several kappas, count the dead nodes, remove them, measure what is left."""
+
+import copy
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from spred_bench import sparsity
+from spred_bench.callbacks import every, recorder
+from spred_bench.classification import Recipe, accuracy, fit
+from spred_bench.data.images import Images
+
+_N_CURVE_POINTS = 10
+_NORM_BINS = np.arange(-10.0, 2.01, 0.25)  # decades; the first bin takes everything smaller
+_LATENCY_RUNS = 200
+
+
+@dataclass(frozen=True)
+class Criteria:
+    """What counts as dead or zero; see sparsity.py."""
+
+    node_threshold: float
+    node_ratio: float
+    weight_thresholds: Sequence[float]
+    strength_floor: float = 1e-6  # moves no logit by more than a millionth of the norm of x
+
+
+@dataclass(frozen=True)
+class Split:
+    """Images (n, channels, height, width), floats within 0 and 1, and labels (n,), on the device."""
+
+    images: Tensor
+    labels: Tensor
+
+
+@dataclass(frozen=True)
+class Data:
+    """The three splits, image shape and number of classes."""
+
+    train: Split
+    dev: Split
+    test: Split
+    shape: tuple[int, ...]
+    n_classes: int
+
+
+@dataclass(frozen=True)
+class Trained:
+    """One network after training, plain again, and how it got there. `together`: how many trained as one."""
+
+    network: nn.Module
+    kappa: float
+    status: str
+    step: int
+    train_s: float
+    together: int
+    curve: list[dict] = field(default_factory=list)
+
+
+def to_device(images: Images, dev_fraction: float, device: str) -> Data:
+    """Split off dev and move everything to `device`."""
+    rows, dev_rows = images.dev_split(dev_fraction)
+
+    def split(x, y) -> Split:
+        return Split(torch.from_numpy(x).to(device).float().div_(255), torch.from_numpy(y).to(device))
+
+    return Data(
+        split(images.x_train[rows], images.y_train[rows]),
+        split(images.x_train[dev_rows], images.y_train[dev_rows]),
+        split(images.x_test, images.y_test),
+        images.shape,
+        images.n_classes,
+    )
+
+
+def train_all(
+    model, method, kappas: Sequence[float], data: Data, recipe: Recipe, seed: int, criteria: Criteria, threshold: float
+) -> list[Trained]:
+    """Train one network per kappa from the same start, stacked if there are several; finalize at `threshold`.
+
+    A stack in which one network diverges goes back as a whole: its networks are then trained one by one.
+    """
+    device = data.train.images.device
+    generator = torch.Generator().manual_seed(seed)
+    first = model.build(data.shape, data.n_classes, generator)
+    network = (first if len(kappas) == 1 else model.stack([first] * len(kappas))).to(device)
+    method.prepare(network, generator)
+    strength = kappas[0] if len(kappas) == 1 else torch.tensor(kappas, device=device)
+
+    def progress(run) -> dict:
+        dead = [d.float().mean() for d in _dead(run.model, criteria)]
+        scores = accuracy(run.model, data.dev.images, data.dev.labels)
+        return {"node_sparsity": torch.stack(dead), "accuracy": scores.reshape(-1)}
+
+    steps = -(-len(data.train.labels) // recipe.batch_size) * recipe.epochs
+    callbacks = [every(max(round(steps / _N_CURVE_POINTS), 1), recorder(progress))]
+    run = fit(network, method, strength, data.train.images, data.train.labels, recipe, seed=seed, callbacks=callbacks)
+    if run.status == "diverged" and len(kappas) > 1:
+        alone = [train_all(model, method, [k], data, recipe, seed, criteria, threshold) for k in kappas]
+        return [trained for [trained] in alone]
+    network = method.finalize(network, threshold)
+    singles = [network] if len(kappas) == 1 else network.unstack()
+    curves = [
+        [{**row, "node_sparsity": row["node_sparsity"][k], "accuracy": row["accuracy"][k]} for row in run.rows]
+        for k in range(len(kappas))
+    ]
+    return [
+        Trained(single, kappa, run.status, run.step, run.elapsed_s, len(kappas), curve)
+        for single, kappa, curve in zip(singles, kappas, curves, strict=True)
+    ]
+
+
+def measure(trained: Trained, data: Data, criteria: Criteria) -> Iterator[dict]:
+    """Rows of one network: its curve, its sparsities, its accuracies with and without the dead nodes, their cost."""
+    for point in trained.curve:
+        at = {"step": point["step"], "time_s": point["time_s"]}
+        yield {"metric": "curve_node_sparsity", "value": point["node_sparsity"], **at}
+        yield {"metric": "curve_accuracy", "value": point["accuracy"], "split": "dev", **at}
+    end = {"step": trained.step, "time_s": trained.train_s}
+    for row in _measure_end(trained, data, criteria):
+        yield {**end, **row}
+
+
+def _measure_end(trained: Trained, data: Data, criteria: Criteria) -> Iterator[dict]:
+    network = trained.network
+    [dead] = _dead(network, criteria)
+    incoming, outgoing = network.hidden.weight.detach(), network.output.weight.detach()
+    relative = sparsity.dead_nodes_relative(incoming, outgoing, criteria.node_ratio, criteria.strength_floor)
+    silenced = silence(network, dead)
+    small = remove_silent(silenced)
+    yield {"metric": "node_sparsity", "value": _mean(dead), "threshold": criteria.node_threshold}
+    yield {"metric": "relative_node_sparsity", "value": _mean(relative), "threshold": criteria.node_ratio}
+    yield {"metric": "n_nodes", "value": len(small.hidden.weight)}
+    weights = list(sparsity.weights_of(network).values())
+    for threshold in criteria.weight_thresholds:
+        value = sparsity.weight_sparsity(weights, threshold)
+        yield {"metric": "weight_sparsity", "value": value, "threshold": threshold}
+    with torch.no_grad():
+        rank = sparsity.effective_rank(small.hidden_values(data.dev.images))
+    yield {"metric": "effective_rank", "value": rank, "split": "dev"}
+    for name, split in (("train", data.train), ("dev", data.dev), ("test", data.test)):
+        for metric, judged in (("accuracy", network), ("removed_accuracy", small)):
+            value = accuracy(judged, split.images, split.labels).item()
+            yield {"metric": metric, "value": value, "split": name}
+    with torch.no_grad():
+        difference = (silenced(data.dev.images) - small(data.dev.images)).abs().max().item()
+    yield {"metric": "removed_difference", "value": difference, "split": "dev"}
+    for prefix, judged in (("", network), ("removed_", small)):
+        yield {"metric": f"{prefix}n_parameters", "value": sparsity.n_parameters(judged)}
+        yield {"metric": f"{prefix}latency_s", "value": latency_s(judged, data.dev.images[:1])}
+    for edge, count in norm_counts(outgoing):
+        yield {"metric": "outgoing_norm_count", "value": count, "threshold": edge}
+    yield {"metric": "train_s", "value": trained.train_s}
+    yield {"metric": "trained_together", "value": trained.together}
+
+
+@torch.no_grad()
+def silence(network: nn.Module, dead: Tensor) -> nn.Module:
+    """A copy in which the outgoing weights of the `dead` nodes, a mask (hidden,), are zero."""
+    silenced = copy.deepcopy(network)
+    silenced.output.weight.mul_(~dead)
+    return silenced
+
+
+def remove_silent(network: nn.Module) -> nn.Module:
+    """The smaller network of the nodes that have both incoming and outgoing weights; its outputs are the same."""
+    incoming, outgoing = network.hidden.weight.detach(), network.output.weight.detach()
+    return network.keep((incoming != 0).any(1) & (outgoing != 0).any(0))
+
+
+@torch.no_grad()
+def latency_s(network: nn.Module, images: Tensor) -> float:
+    """Median seconds of one forward pass."""
+    times = []
+    for _ in range(_LATENCY_RUNS):
+        start = time.perf_counter()
+        network(images)
+        if images.is_cuda:
+            torch.cuda.synchronize(images.device)
+        times.append(time.perf_counter() - start)
+    return float(np.median(times))
+
+
+def norm_counts(outgoing: Tensor) -> list[tuple[float, int]]:
+    """(lower edge, nodes) of the non-empty bins, a quarter decade wide, of the norms of outgoing (out, hidden)."""
+    exponents = outgoing.norm(dim=0).double().clamp_min(1e-300).log10().cpu().numpy()
+    counts, _ = np.histogram(np.clip(exponents, _NORM_BINS[0], _NORM_BINS[-1] - 1e-9), _NORM_BINS)
+    return [(float(10.0**edge), int(n)) for edge, n in zip(_NORM_BINS[:-1], counts, strict=True) if n]
+
+
+def _dead(network: nn.Module, criteria: Criteria) -> list[Tensor]:
+    """Masks of the dead nodes of one network, or of each in a stack."""
+    weight = network.output.weight.detach()
+    return [sparsity.dead_nodes(w, criteria.node_threshold) for w in (weight if weight.ndim == 3 else [weight])]
+
+
+def _mean(mask: Tensor) -> float:
+    return mask.double().mean().item()

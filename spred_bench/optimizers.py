@@ -1,0 +1,45 @@
+"""Optimizers for parameter groups whose coupled weight decay may differ from network to network in a stack."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+KINDS = ("adam", "sgd")
+
+
+def build(kind: str, groups: Sequence[dict], lr: float, momentum: float = 0.9) -> Optimizer:
+    """Adam, or SGD with momentum, on `groups`, each with `weight_decay`: a number, or one per network of a stack.
+
+    The decay is part of the gradient, `g + weight_decay * p`, hence a penalty `weight_decay / 2 |p|^2`. torch takes
+    numbers only: for a tensor of shape (K,) a hook adds it to the gradients of parameters (K, ...), the same sum.
+    """
+    prepared = []
+    for group in groups:
+        decay = group["weight_decay"]
+        if isinstance(decay, Tensor):
+            for parameter in group["params"]:
+                _decay_each(parameter, decay)
+            decay = 0.0
+        prepared.append({**group, "weight_decay": decay})
+    if kind == "adam":
+        return torch.optim.Adam(prepared, lr=lr, fused=True)
+    if kind == "sgd":
+        return torch.optim.SGD(prepared, lr=lr, momentum=momentum, fused=True)
+    raise ValueError(f"optimizer={kind}: expected one of {', '.join(KINDS)}")
+
+
+def per_network(kappa: float | Tensor, parameter: Tensor) -> float | Tensor:
+    """A number as it is; one value per network in the shape (K, 1, ...) that multiplies `parameter` (K, ...)."""
+    return kappa.view(-1, *[1] * (parameter.ndim - 1)) if isinstance(kappa, Tensor) else kappa
+
+
+def _decay_each(parameter: nn.Parameter, decay: Tensor) -> None:
+    strength = per_network(decay.to(parameter), parameter)
+
+    def add_decay(parameter: nn.Parameter) -> None:
+        with torch.no_grad():
+            parameter.grad.addcmul_(parameter, strength)
+
+    parameter.register_post_accumulate_grad_hook(add_decay)

@@ -1,0 +1,172 @@
+"""The task: dead nodes found and removed exactly, same seed same rows, and bad input that ends well."""
+
+import copy
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from spred_bench import nodes, sparsity
+from spred_bench.classification import Recipe
+from spred_bench.data.digits import Source
+from spred_bench.methods.weight_decay import Method
+from spred_bench.models.mlp import ACTIVATIONS, Mlp, Model
+from spred_bench.nodes import Criteria
+from spred_bench.records import Cell
+from spred_bench.tasks.node_sparsity import Task
+
+CRITERIA = Criteria(1e-4, 1e-3, [1e-4])
+
+
+def hand_made(bias: str, activation: str = "relu") -> tuple[Mlp, torch.Tensor]:
+    """Six nodes: 1 and 4 dead by their outgoing weights, 2 without incoming weights; and the mask of the first two."""
+    network = Mlp(4, 6, 3, activation, bias, torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        network.output.weight[:, 1] = torch.tensor([1e-4, -1e-4, 0.9e-4])
+        network.output.weight[:, 4] = 0.0
+        network.hidden.weight[2] = 0.0
+    return network, torch.tensor([False, True, False, False, True, False])
+
+
+@pytest.mark.parametrize("bias", ["input", "usual", "none"])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_the_network_without_dead_nodes_says_the_same(bias, activation):
+    network, dead = hand_made(bias, activation)
+    assert torch.equal(sparsity.dead_nodes(network.output.weight, 1e-4), dead)
+    before = copy.deepcopy(network.state_dict())
+    silenced = nodes.silence(network, dead)
+    small = nodes.remove_silent(silenced)
+    images = 10 * torch.rand(50, 2, 2, generator=torch.Generator().manual_seed(1))
+    assert small.hidden.weight.shape[0] == 3 and small.output.weight.shape == (3, 3)
+    torch.testing.assert_close(small(images), silenced(images), rtol=0, atol=1e-6)
+    assert sparsity.n_parameters(small) < sparsity.n_parameters(network)
+    assert all(torch.equal(before[name], tensor) for name, tensor in network.state_dict().items())
+
+
+@pytest.mark.parametrize("bias", ["input", "usual"])
+def test_a_network_that_lost_all_nodes_still_answers(bias):
+    network, _ = hand_made(bias)
+    small = nodes.remove_silent(nodes.silence(network, torch.ones(6, dtype=torch.bool)))
+    expected = 0.0 if network.output.bias is None else network.output.bias
+    torch.testing.assert_close(small(torch.rand(2, 4)), torch.zeros(2, 3) + expected)
+
+
+def test_histogram_counts_every_node_once():
+    outgoing = torch.tensor([[1.0, 0.0, 1e-3, 1e3, 1.1]])
+    counts = dict(nodes.norm_counts(outgoing))
+    assert sum(counts.values()) == 5
+    assert counts[1.0] == 2 and counts[1e-10] == 1 and max(counts) == pytest.approx(10**1.75)
+
+
+def make_task(**changes) -> Task:
+    settings = {"kappas": [1e-3, 1e-1], "epochs": 2, "batch_size": 64, "learning_rate": 1e-2}
+    chosen = {"data": {"digits": Source()}, "model": {"mlp": Model(hidden=16)}, "method": {"weight_decay": Method()}}
+    return Task(**{**chosen, **settings, **changes})
+
+
+def rows_of(task: Task) -> pd.DataFrame:
+    found = [{**cell.columns(), "status": "done", **row} for cell in task.cells() for row in task.run(cell)]
+    assert set().union(*found) <= {"dataset", "method", "seed", *task.key_columns} | {
+        *("step", "time_s", "split", "metric", "value", "status")
+    }
+    return pd.DataFrame(found)
+
+
+def value(table: pd.DataFrame, metric: str, kappa: float, **where) -> float:
+    rows = table[(table["metric"] == metric) & np.isclose(table["kappa"], kappa)]
+    for column, wanted in where.items():
+        rows = rows[rows[column] == wanted]
+    [found] = rows["value"]
+    return found
+
+
+@pytest.mark.parametrize("stack", [1, 2])
+def test_same_seed_same_rows(stack):
+    tables = [rows_of(make_task(stack=stack)).drop(columns="time_s") for _ in range(2)]
+    tables = [table[~table["metric"].str.endswith("_s")].reset_index(drop=True) for table in tables]
+    pd.testing.assert_frame_equal(*tables)
+    other = rows_of(make_task(stack=stack, seed=1))
+    assert value(other, "accuracy", 1e-3, split="test") != value(tables[0], "accuracy", 1e-3, split="test")
+
+
+def test_stacked_or_alone_the_rows_agree():
+    together, alone = rows_of(make_task(stack="auto")), rows_of(make_task(stack=1))
+    assert together["kappas"].unique().tolist() == ["0.001 0.1"]
+    assert alone["kappas"].unique().tolist() == ["0.001", "0.1"]
+    for kappa in (1e-3, 1e-1):
+        for metric in ("node_sparsity", "weight_sparsity"):
+            assert value(together, metric, kappa) == pytest.approx(value(alone, metric, kappa), abs=0.02)
+        expected = value(alone, "accuracy", kappa, split="test")
+        assert value(together, "accuracy", kappa, split="test") == pytest.approx(expected, abs=0.02)
+
+
+def test_large_products_are_trained_one_by_one():
+    task = make_task(model={"mlp": Model(hidden=1000)}, n_seeds=2)
+    assert len(task.cells()) == 4
+    assert make_task(model={"mlp": Model(hidden=1000)}, device="cuda").cells()[0].keys["kappas"] == "0.001 0.1"
+
+
+@pytest.mark.parametrize("activation", ["relu", "swish"])
+def test_a_kappa_that_kills_everything_gives_rows_and_the_accuracy_of_chance(activation):
+    task = make_task(kappas=[10.0], epochs=20, model={"mlp": Model(hidden=16, activation=activation)})
+    table = rows_of(task)
+    assert set(table["status"]) == {"done"}
+    assert table["value"].notna().all() and np.isfinite(table["value"]).all()
+    assert value(table, "node_sparsity", 10.0) == 1.0
+    assert value(table, "n_nodes", 10.0) == 0 and value(table, "removed_n_parameters", 10.0) == 0
+    assert value(table, "effective_rank", 10.0) == 0.0
+    for split in ("train", "test"):
+        assert value(table, "removed_accuracy", 10.0, split=split) == pytest.approx(0.1, abs=0.02)
+    assert len(task.summary(table)) == 1
+
+
+def test_a_training_that_diverges_says_so_and_keeps_the_last_finite_step():
+    table = rows_of(make_task(kappas=[1e-3], learning_rate=1e30, stack=1))
+    assert set(table["status"]) == {"diverged"}
+    assert np.isfinite(table["value"]).all()
+    assert value(table, "train_s", 1e-3) >= 0 and table["step"].max() == 0
+
+
+def test_one_network_that_diverges_does_not_take_its_stack_along():
+    data = nodes.to_device(Source().load(0), 0.1, "cpu")
+    model = Model(hidden=8, bias="none")
+    recipe = Recipe(epochs=2, batch_size=64, learning_rate=0.1, optimizer="sgd")
+    trained = nodes.train_all(model, Method(), [1e-3, 1e6], data, recipe, 0, CRITERIA, 0.0)
+    assert [network.status for network in trained] == ["done", "diverged"]
+    assert [network.together for network in trained] == [1, 1]
+    assert all(p.isfinite().all() for network in trained for p in network.network.parameters())
+
+
+def test_weight_decay_kills_nodes_and_spred_leaves_exact_zeros():
+    from spred_bench.methods.spred import Method as Spred
+
+    spred = Spred(names="hidden.weight", group=-1)
+    task = make_task(kappas=[0.03], epochs=40, method={"weight_decay": Method(), "spred_nodes": spred})
+    swish = {"mlp": Model(hidden=16, activation="swish")}
+    table = rows_of(make_task(kappas=[0.03], epochs=40, method=task.method, model=swish))
+    plain, sparse = (table[table["method"] == method] for method in ("weight_decay", "spred_nodes"))
+    assert 0.1 < value(plain, "node_sparsity", 0.03) < 1.0
+    assert value(sparse, "n_nodes", 0.03) < 10
+    for rows in (plain, sparse):
+        assert value(rows, "removed_difference", 0.03) < 1e-5
+        assert value(rows, "removed_accuracy", 0.03, split="test") > 0.8
+
+
+def test_cells_name_what_trains_together():
+    cell = make_task(kappas=[1e-3, 0.1]).cells()[0]
+    assert isinstance(cell, Cell) and cell.id == "digits/weight_decay/seed=0/model=mlp/kappas=0.001 0.1"
+    assert make_task(kappa=0.5).cells()[0].keys["kappas"] == "0.5"
+
+
+def test_mistakes_end_in_one_line(cli):
+    code, _, err = cli("task=node_sparsity", "scale=smoke", "model.mlp.activation=cubic")
+    assert code == 2 and "model.mlp.activation" in err and "'gelu'" in err and err.count("\n") == 1
+    code, _, err = cli("task=node_sparsity", "data=gaussian")
+    assert code == 2 and "data=gaussian" in err and "Images" in err
+    code, _, err = cli("task=node_sparsity", "data=mnist", "data_dir=nowhere")
+    assert code == 2 and "prepare data=mnist" in err and "data_dir" in err and err.count("\n") == 1
+    code, _, err = cli("task=lasso_scaling", "data=digits")
+    assert code == 2 and "Regression" in err
+    code, _, err = cli("task=node_sparsity", "task.kappas=[-1]")
+    assert code == 2 and "kappas" in err
