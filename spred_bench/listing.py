@@ -1,7 +1,6 @@
 """What there is to choose from, read off the yaml tree: `spred-bench list` and `spred-bench info`."""
 
 import ast
-import importlib.util
 from pathlib import Path
 
 from spred_bench.errors import UserError
@@ -115,8 +114,3 @@ def version() -> str:
         except PackageNotFoundError:
             parts.append(f"{name} is not installed")
     return "\n".join(parts)
-
-
-def has_module(name: str) -> bool:
-    """Whether an optional package is installed, without importing it."""
-    return importlib.util.find_spec(name) is not None

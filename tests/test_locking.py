@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -73,5 +74,7 @@ def test_without_flock_the_owner_keeps_it_fresh(lock, monkeypatch):
     with locking.held(lock):
         path = lock.with_name(f"{lock.name}-held")
         os.utime(path, (0, 0))
-        while path.stat().st_mtime == 0:
-            pass
+        deadline = time.monotonic() + 60
+        while path.stat().st_mtime == 0 and time.monotonic() < deadline:
+            time.sleep(0.005)
+        assert path.stat().st_mtime > 0

@@ -244,5 +244,6 @@ def _is_double(design: Design) -> bool:
 
 
 def refuse_non_finite(product: Tensor) -> None:
+    """ValueError unless every entry of a product with X, of any shape, is finite."""
     if not bool(torch.isfinite(product).all()):
         raise ValueError("X contains NaN or infinity, or values whose products overflow")
