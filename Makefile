@@ -14,7 +14,7 @@ help: ## show this list
 $(INSTALLED): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "spred-bench needs Python 3.11 or newer: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --editable '.[dev,peers,parallel,hpc]'
+	$(BIN)/pip install --quiet --editable '.[dev,peers,genes,parallel,hpc]'
 	@touch $@
 
 run: $(INSTALLED) ## make the environment and run the main job (under two minutes)
