@@ -9,23 +9,22 @@ in a few steps.
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Callable
-from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
+from threadpoolctl import ThreadpoolController
 from torch import Tensor
 
-from spred_bench.second_order.design_matrix import Design, as_tensor, correlate, with_rows, wrap_design
+from spred_bench.second_order.compact import is_small, solve_compact
+from spred_bench.second_order.design_matrix import Design, all_rows, as_tensor, correlate, with_rows, wrap_design
 from spred_bench.second_order.lasso_rounds import Workspace, advance, new_workspace, refuse_non_finite, start_targets
 from spred_bench.second_order.least_squares import minimum_norm
 from spred_bench.second_order.subproblem import Counts
-
-_ONE_THREAD_ENTRIES = 3_000_000
 
 
 @dataclass
@@ -68,22 +67,19 @@ def solve_lasso(
         raise ValueError(f"alpha must be finite and not negative, got {alpha}")
     if not tol > 0 or max_iter < 1:
         raise ValueError(f"tol must be positive and max_iter at least 1, got tol={tol}, max_iter={max_iter}")
-    with threads_for(X):
+    with one_thread_for_numpy():
         return _solve(X, y, alpha, tol, max_iter, warm_start, fit_intercept, sample_weight, callback)
 
 
-@contextmanager
-def threads_for(X):
-    """One thread for a small X: waking a second one takes longer than what it would do."""
-    before = torch.get_num_threads()
-    small = math.prod(X.shape) <= _ONE_THREAD_ENTRIES if hasattr(X, "shape") else False
-    try:
-        if small and before > 1:
-            torch.set_num_threads(1)
-        yield
-    finally:
-        if small and before > 1:
-            torch.set_num_threads(before)
+@cache
+def _blas_of_numpy() -> ThreadpoolController:
+    """The thread pools of NumPy's and SciPy's BLAS; finding them takes milliseconds, so once."""
+    return ThreadpoolController().select(user_api="blas")
+
+
+def one_thread_for_numpy():
+    """Context in which NumPy's BLAS, whose pool would fight torch's for the cores, has one thread."""
+    return _blas_of_numpy().limit(limits=1)
 
 
 def _solve(X, y, alpha, tol, max_iter, warm_start, fit_intercept, sample_weight, callback) -> LassoResult:
@@ -94,18 +90,33 @@ def _solve(X, y, alpha, tol, max_iter, warm_start, fit_intercept, sample_weight,
     starts = None if warm_start is None else _as_matrix(warm_start, m, p, design.device)
     coef = torch.zeros((m, p), dtype=torch.float64, device=design.device)
     gaps = np.zeros(m)
-    rounds, block = 0, max(8, n // 40)  # a block's correlations take a few hundredths of the memory of X
-    for first in range(0, m, block):
-        chosen = slice(first, min(first + block, m))
+    rounds, left = 0, torch.arange(m)
+    if alpha > 0 and callback is None and is_small(design):
+        rounds, solved = _solve_compactly(space, Y, starts, alpha, tol, max_iter, coef, gaps)
+        left = torch.nonzero(~solved).squeeze(1)
+    # a block's correlations take a few hundredths of the memory of X
+    for chosen in left.split(max(8, n // 40)) if len(left) else ():
         targets = start_targets(space, Y[:, chosen], None if starts is None else starts[chosen], alpha)
         if alpha == 0:
-            gaps[chosen] = minimum_norm(design, targets)
+            gaps[chosen.numpy()] = minimum_norm(design, targets)
         else:
             rounds = max(rounds, advance(space, targets, alpha, tol, max_iter, callback))
-            gaps[chosen] = [target.gap for target in targets]
-        for row, target in zip(coef[chosen], targets, strict=True):
-            row.copy_(target.w)
+            gaps[chosen.numpy()] = [target.gap for target in targets]
+        coef[chosen] = torch.stack([target.w for target in targets])
     return package(X, y, coef, centre, gaps, rounds, tol, space)
+
+
+def _solve_compactly(space, Y, starts, alpha, tol, max_iter, coef, gaps) -> tuple[int, Tensor]:
+    """Fill coef (m, p) and gaps (m,) where the compiled solver does; returns its rounds and which those are (m,)."""
+    rows = np.ascontiguousarray(all_rows(space.design).numpy())
+    rounds, solved = 0, torch.zeros(len(gaps), dtype=torch.bool)
+    for j in range(len(gaps)):
+        start = np.zeros(len(rows)) if starts is None else starts[j].numpy()
+        w, gap, needed, reached = solve_compact(rows, np.ascontiguousarray(Y[:, j].numpy()), alpha, tol, start)
+        space.counts.passes += needed + 1
+        if reached and needed <= max_iter:
+            coef[j], gaps[j], solved[j], rounds = torch.from_numpy(w), gap, True, max(rounds, needed)
+    return rounds, solved
 
 
 def lasso_path(
