@@ -91,6 +91,36 @@ def solve_compact(rows, y, alpha, tol, start):
 
 
 @compiled
+def solve_in_gram(gram, B, squares, alpha, tol, coef, gaps):
+    """Lasso of many targets on all columns of a small X, from X'X/n (p, p), X'Y/n as rows (m, p) and |y|^2/n (m,).
+
+    Fills coef (m, p) and the relative duality gaps (m,) in place; infinite where many columns come into play.
+    """
+    for t in range(len(B)):
+        b, gaps[t] = B[t], np.inf
+        top = np.max(np.abs(b))
+        if top <= alpha:
+            coef[t], gaps[t] = 0.0, 0.0
+            continue
+        if np.count_nonzero(np.abs(b) > _LEVEL_RATIO * top) > _MOST_ACTIVE:
+            continue
+        w, reached, level = np.zeros(len(b)), True, top
+        while reached and level > alpha:
+            level = max(alpha, _LEVEL_RATIO * level)
+            w, reached = follow(gram, b, level, w, 2 * _MOST_ACTIVE)
+        if not reached:
+            continue
+        q = b.copy()
+        for j in np.flatnonzero(w):
+            q -= w[j] * gram[j]
+        # |r|^2 and r'y over n, from inner products
+        wb, scale = np.dot(w, b), min(1.0, alpha / np.max(np.abs(q)))
+        rr, ry = squares[t] - wb - np.dot(w, q), squares[t] - wb
+        value = rr - 2 * scale * ry + scale * scale * rr + 2 * alpha * np.sum(np.abs(w))
+        coef[t], gaps[t] = w, max(0.0, value / squares[t])
+
+
+@compiled
 def _gap(r, q, w, y, yy, alpha, n):
     """`subproblem.relative_gap`, compiled."""
     top = np.max(np.abs(q))

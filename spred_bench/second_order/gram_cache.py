@@ -55,7 +55,8 @@ class GramCache:
         chosen = columns[wanted]
         new = wanted[self.position[chosen] < 0]
         if len(new):
-            if self.size + len(new) > self.limit:
+            # beside columns of no use here, a new one costs more than starting afresh with those wanted
+            if self.size + len(new) > self.limit or len(new) * self.size > len(wanted) ** 2:
                 self.position.fill_(-1)
                 self.size, new = 0, wanted
             for part in new.split(_BLOCK):
@@ -87,6 +88,17 @@ class GramCache:
         self.gram[held:size, :held] = block[:held].T
         self.position[columns] = torch.arange(held, size, device=columns.device)
         self.size = size
+
+
+def gram_matrix(rows: Tensor) -> Tensor:
+    """rows rows' (p, p) for rows (p, n); what lies above the diagonal blocks is copied, not computed."""
+    p = len(rows)
+    gram = rows.new_empty((p, p))
+    for first in range(0, p, _BLOCK):
+        block = slice(first, first + _BLOCK)
+        torch.mm(rows[block], rows[: first + _BLOCK].T, out=gram[block, : first + _BLOCK])
+        gram[:first, block] = gram[block, :first].T
+    return gram
 
 
 @compiled

@@ -48,7 +48,6 @@ class Workspace:
     cache: GramCache
     counts: Counts = field(default_factory=Counts)
     rows: Tensor | None = None
-    curvature: Tensor | None = None
 
 
 def new_workspace(design: Design) -> Workspace:
@@ -204,18 +203,11 @@ def _choose(space: Workspace, target: Target) -> WorkingSet:
     if 3 * size >= 2 * p and p <= 4 * n:
         if space.rows is None:
             space.rows = all_rows(space.design)
-            space.curvature = _curvature(space.rows)
-        columns, rows, curvature = torch.arange(p, device=score.device), space.rows, space.curvature
-        return WorkingSet(columns, rows, target.b, curvature)
+        return WorkingSet(torch.arange(p, device=score.device), space.rows, target.b)
     score[support] = float("inf")
     columns = torch.topk(score, min(size, p), sorted=False).indices.sort().values
     rows = gather(space.design, columns, space.cache.buffers.take("working", len(columns), n))
-    return WorkingSet(columns, rows, target.b[columns], _curvature(rows))
-
-
-def _curvature(rows: Tensor) -> Tensor:
-    squares = torch.linalg.vector_norm(rows, dim=1) ** 2 / rows.shape[1]
-    return torch.where(squares > 0, squares, torch.ones_like(squares))
+    return WorkingSet(columns, rows, target.b[columns])
 
 
 def _correlate_all(space: Workspace, targets: list[Target]) -> None:

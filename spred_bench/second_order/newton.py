@@ -20,11 +20,14 @@ from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import ThreadpoolController
 from torch import Tensor
 
-from spred_bench.second_order.compact import is_small, solve_compact
+from spred_bench.second_order.compact import is_small, solve_compact, solve_in_gram
 from spred_bench.second_order.design_matrix import Design, all_rows, as_tensor, correlate, with_rows, wrap_design
+from spred_bench.second_order.gram_cache import gram_matrix
 from spred_bench.second_order.lasso_rounds import Workspace, advance, new_workspace, refuse_non_finite, start_targets
 from spred_bench.second_order.least_squares import minimum_norm
 from spred_bench.second_order.subproblem import Counts
+
+_GRAM_PAYS = 30  # with at least p over that many targets, all inner products of a small X are formed once
 
 
 @dataclass
@@ -107,11 +110,18 @@ def _solve(X, y, alpha, tol, max_iter, warm_start, fit_intercept, sample_weight,
 
 
 def _solve_compactly(space, Y, starts, alpha, tol, max_iter, coef, gaps) -> tuple[int, Tensor]:
-    """Fill coef (m, p) and gaps (m,) where the compiled solver does; returns its rounds and which those are (m,)."""
+    """Fill coef (m, p) and gaps (m,) where a compiled solver does; returns its rounds and which those are (m,)."""
     rows = np.ascontiguousarray(all_rows(space.design).numpy())
-    rounds, solved = 0, torch.zeros(len(gaps), dtype=torch.bool)
-    for j in range(len(gaps)):
-        start = np.zeros(len(rows)) if starts is None else starts[j].numpy()
+    m, (p, n) = len(gaps), rows.shape
+    rounds, solved = 0, torch.zeros(m, dtype=torch.bool)
+    if _GRAM_PAYS * m >= p and starts is None:
+        gram, B = gram_matrix(torch.from_numpy(rows)) / n, (torch.from_numpy(rows) @ Y / n).T.contiguous()
+        refuse_non_finite(B)
+        space.counts.passes += 1
+        solve_in_gram(gram.numpy(), B.numpy(), (Y * Y).sum(0).numpy() / n, alpha, tol, coef.numpy(), gaps)
+        return 1, torch.from_numpy(gaps <= tol)
+    for j in range(m):
+        start = np.zeros(p) if starts is None else starts[j].numpy()
         w, gap, needed, reached = solve_compact(rows, np.ascontiguousarray(Y[:, j].numpy()), alpha, tol, start)
         space.counts.passes += needed + 1
         if reached and needed <= max_iter:
