@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from spred_bench.second_order import newton
 from spred_bench.second_order.compact import is_small, solve_compact
-from spred_bench.second_order.design_matrix import wrap_design
+from spred_bench.second_order.design_matrix import correlate, gather, with_rows, wrap_design
+from spred_bench.second_order.gram_cache import GramCache
 from spred_bench.second_order.path_following import follow
 
 
@@ -93,3 +95,18 @@ def test_more_active_columns_than_it_holds_go_to_the_other_solver():
 def test_only_a_small_dense_float64_matrix_counts_as_small(make):
     assert is_small(wrap_design(torch.zeros(10, 10, dtype=make))) == (make == torch.float64)
     assert not is_small(wrap_design(torch.zeros(1, dtype=make).expand(4000, 4000)))
+
+
+def test_passes_over_x_stay_on_its_device():
+    """A tensor of the CPU that slipped in between fake CUDA tensors would raise."""
+    with FakeTensorMode(), torch.device("cuda"):
+        design = wrap_design(torch.empty(6, 50, dtype=torch.float32))
+        design = with_rows(design, torch.empty(6, dtype=torch.float64), centered=True)
+        residual = torch.empty(6, dtype=torch.float64)
+        q = correlate(design, residual)
+        rows = gather(design, torch.empty(4, dtype=torch.long))
+        assert (q.device.type, tuple(q.shape), q.dtype) == ("cuda", (50,), torch.float64)
+        assert (rows.device.type, tuple(rows.shape)) == ("cuda", (4, 6))
+        cache = GramCache(6, 50, 20, q.device)
+        assert cache.position.device.type == cache.buffers.take("x", 3, 3).device.type == "cuda"
+        assert not is_small(design)
