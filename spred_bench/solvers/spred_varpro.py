@@ -1,4 +1,4 @@
-"""spred with one factor eliminated in closed form and L-BFGS on the other (Poon & Peyre 2021): `second_order.varpro`."""
+"""spred with one factor eliminated in closed form, L-BFGS on the other (Poon & Peyre 2021): `second_order.varpro`."""
 
 import numpy as np
 from pydantic import PositiveInt
