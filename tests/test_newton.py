@@ -11,7 +11,8 @@ from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import Lasso
 
-from spred_bench.second_order.newton import lasso_path, solve_lasso
+from spred_bench.second_order.newton import solve_lasso
+from spred_bench.second_order.path import lasso_path
 from spred_bench.second_order.varpro import solve_by_projection
 
 

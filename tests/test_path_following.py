@@ -9,6 +9,7 @@ from spred_bench.second_order import newton
 from spred_bench.second_order.compact import is_small, solve_compact
 from spred_bench.second_order.design_matrix import correlate, gather, with_rows, wrap_design
 from spred_bench.second_order.gram_cache import GramCache
+from spred_bench.second_order.path import lasso_path
 from spred_bench.second_order.path_following import follow
 
 
@@ -110,3 +111,15 @@ def test_passes_over_x_stay_on_its_device():
         cache = GramCache(6, 50, 20, q.device)
         assert cache.position.device.type == cache.buffers.take("x", 3, 3).device.type == "cuda"
         assert not is_small(design)
+
+
+@pytest.mark.parametrize("n, p, eps", [(60, 25, 1e-3), (30, 400, 1e-2), (400, 500, 1e-3)])
+def test_a_path_is_what_single_solves_give_also_beyond_the_compiled_solver(n, p, eps):
+    X, y = correlated(n, p, 5, rho=0.5)
+    alphas, results = lasso_path(X, y, n_alphas=12, eps=eps, tol=1e-9)
+    assert len(alphas) == len(results) == 12
+    for alpha, result in zip(alphas, results, strict=True):
+        assert result.dual_gap <= 1e-9
+        np.testing.assert_allclose(result.coef, newton.solve_lasso(X, y, alpha, tol=1e-9).coef, atol=1e-5)
+    last = np.count_nonzero(results[-1].coef)
+    assert (last > 160) == (n == 400)

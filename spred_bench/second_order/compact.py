@@ -19,6 +19,7 @@ _SMALL_ENTRIES = 4_000_000  # an X with at most this many entries is small: 32 M
 _CAPACITY = 384  # columns a working set may hold
 _MOST_ACTIVE = 160  # columns in play
 _CROWD = 320  # columns that exceed the next penalty: it is not lowered further
+_MOST_AHEAD = 16  # penalties of a path certified in one pass
 _GROWTH = 64  # columns admitted in a round
 _LEVEL_RATIO, _FEW, _NEAR = 0.3, 0.05, 0.7  # as in lasso_rounds
 
@@ -69,14 +70,7 @@ def solve_compact(rows, y, alpha, tol, start):
             return w, gap, rounds, False
         if m + len(newcomers) > _CAPACITY:
             m = _keep_active(w, held, member, packed, gram, m)
-        before = m
-        for j in newcomers:
-            held[m], packed[m], member[j] = j, rows[j], True
-            m += 1
-        if m > before:
-            block = np.dot(packed[:m], packed[before:m].T) / n
-            gram[:m, before:m] = block
-            gram[before:m, :m] = block.T
+        m = _admit(rows, newcomers, held, member, packed, gram, m)
         solved, reached = follow(gram, b[held[:m]], level, w[held[:m]], 20 * min(m, n) + 100)
         active = np.count_nonzero(solved)
         if not reached or active > _MOST_ACTIVE:
@@ -88,6 +82,52 @@ def solve_compact(rows, y, alpha, tol, start):
                 r -= solved[i] * packed[i]
         q = np.dot(rows, r) / n
     return w, gap, rounds, False
+
+
+@compiled
+def path_compact(rows, y, alphas, tol, coefs, gaps):
+    """Lasso of X = rows' along decreasing alphas (a,): fills coefs (a, p) and relative duality gaps (a,) in place.
+
+    Several penalties are solved on the working set before one pass over X certifies them together. Returns how many
+    were reached before too many columns came into play.
+    """
+    p, n = rows.shape
+    held, member, m = np.empty(_CAPACITY, np.int64), np.zeros(p, np.bool_), 0
+    packed, gram = np.empty((_CAPACITY, n)), np.empty((_CAPACITY, _CAPACITY))
+    b, yy = np.dot(rows, y) / n, np.dot(y, y)
+    if not np.isfinite(b).all() or yy == 0:
+        return 0
+    done, ahead, w = 0, 1, np.zeros(p)
+    while done < len(alphas):
+        ahead = min(ahead, len(alphas) - done, _MOST_AHEAD)
+        solved, R = np.zeros((ahead, p)), np.empty((ahead, n))
+        start = w[held[:m]]
+        for i in range(ahead):
+            start, reached = follow(gram, b[held[:m]], alphas[done + i], start, 20 * min(m, n) + 100)
+            if not reached or np.count_nonzero(start) > _MOST_ACTIVE:
+                return done
+            R[i] = y
+            for j in range(m):
+                solved[i, held[j]] = start[j]
+                if start[j] != 0:
+                    R[i] -= start[j] * packed[j]
+        Q = np.dot(R, rows.T) / n
+        for i in range(ahead):
+            gap = _gap(R[i], Q[i], solved[i], y, yy, alphas[done], n)
+            if gap > tol:
+                newcomers = _choose(Q[i], member, alphas[done])
+                if len(newcomers) == 0:
+                    return done
+                if m + len(newcomers) > _CAPACITY:
+                    m = _keep_active(w, held, member, packed, gram, m)
+                m = _admit(rows, newcomers, held, member, packed, gram, m)
+                ahead = max(1, i)
+                break
+            coefs[done], gaps[done], w = solved[i], gap, solved[i]
+            done += 1
+        else:
+            ahead *= 2
+    return done
 
 
 @compiled
@@ -127,6 +167,20 @@ def _gap(r, q, w, y, yy, alpha, n):
     scale = min(1.0, alpha / top) if top > 0 else 1.0
     ry, rr = np.dot(r, y), np.dot(r, r)
     return max(0.0, (rr - 2 * scale * ry + scale * scale * rr + 2 * n * alpha * np.sum(np.abs(w))) / yy)
+
+
+@compiled
+def _admit(rows, newcomers, held, member, packed, gram, m):
+    """Add columns to the working set of m, with their inner products; its new size."""
+    before, n = m, rows.shape[1]
+    for j in newcomers:
+        held[m], packed[m], member[j] = j, rows[j], True
+        m += 1
+    if m > before:
+        block = np.dot(packed[:m], packed[before:m].T) / n
+        gram[:m, before:m] = block
+        gram[before:m, :m] = block.T
+    return m
 
 
 @compiled

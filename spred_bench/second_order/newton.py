@@ -141,43 +141,6 @@ def _solve_compactly(space, Y, starts, alpha, tol, max_iter, coef, gaps) -> tupl
     return rounds, solved
 
 
-def lasso_path(
-    X,
-    y,
-    alphas=None,
-    *,
-    n_alphas: int = 100,
-    eps: float = 1e-3,
-    tol: float = 1e-6,
-    max_iter: int = 100,
-    fit_intercept: bool = False,
-    sample_weight=None,
-) -> tuple[np.ndarray, list[LassoResult]]:
-    """Solutions for decreasing penalties, each started from the one before; Gram entries are shared.
-
-    alphas: any positive values, sorted here in decreasing order; by default n_alphas values from the
-    smallest penalty with w = 0 for every target down to eps times it. Returns (alphas, one LassoResult
-    each); see `solve_lasso`.
-    """
-    design, Y, centre = prepare(X, y, fit_intercept, sample_weight)
-    space = new_workspace(design)
-    m, p = Y.shape[1], design.shape[1]
-    targets = start_targets(space, Y, None, 0.0)
-    if alphas is None:
-        top = max(max(target.level for target in targets), np.finfo(float).tiny)
-        alphas = np.geomspace(top, top * eps, n_alphas)
-    alphas = np.sort(np.asarray(alphas, dtype=np.float64).ravel())[::-1]
-    if not (len(alphas) and np.isfinite(alphas).all() and alphas[-1] > 0):
-        raise ValueError("alphas must be positive and finite; alpha = 0 is solve_lasso(X, y, 0)")
-    results = []
-    for alpha in alphas.tolist():
-        rounds = advance(space, targets, alpha, tol, max_iter)
-        coef = torch.stack([target.w for target in targets]).reshape(m, p)
-        gaps = np.array([target.gap for target in targets])
-        results.append(package(X, y, coef, centre, gaps, rounds, tol, space))
-    return alphas, results
-
-
 def prepare(X, y, fit_intercept: bool, sample_weight) -> tuple[Design, Tensor, tuple[Tensor, Tensor] | None]:
     """Check the input; return the (centred, weighted) design, Y (n, m) likewise, and (column means, target
     means).
