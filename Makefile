@@ -26,7 +26,7 @@ test: $(INSTALLED) ## make the environment and run the tests
 	$(BIN)/python -m pytest -n 2
 
 figures: $(INSTALLED) ## draw every figure again from the committed rows
-	$(BIN)/spred-bench plot $(filter-out %/runner_overhead,$(wildcard results/reference/*))
+	$(BIN)/spred-bench plot $(wildcard results/reference/*)
 
 fig2: fig2_left fig2_scaling ; ## both panels of Fig. 2
 

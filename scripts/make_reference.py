@@ -2,6 +2,7 @@
 
     python scripts/make_reference.py landscape lasso_orthogonal
     python scripts/make_reference.py fig2_scaling -- solver.adelie.python=path/to/python
+    python scripts/make_reference.py trainer_overhead factor_starts
 
 Rows are only worth keeping when the committed code made them, so a tree with uncommitted changes is refused.
 """
@@ -25,18 +26,29 @@ REFERENCES = {
     "fig2_headline": ["experiment=fig2_headline"],
     "fig2_million": ["experiment=fig2_million"],
     "fig4_mnist": ["experiment=fig4_mnist", "task.epochs=16"],
+    "fig4_mnist_rivals": ["experiment=fig4_mnist_rivals", "launcher=local_pool"],
+}
+# name: the script that writes the rows itself.
+MEASUREMENTS = {
+    "runner_overhead": "measure_overhead.py",
+    "trainer_overhead": "benchmark_trainer.py",
+    "factor_starts": "measure_starts.py",
 }
 
 
 def main(words: list[str]) -> int:
     """Run each named reference (all of them when none is named); words after -- go to every command."""
     names, _, extra = (words, None, []) if "--" not in words else _split(words)
-    for name in names or REFERENCES:
-        if name not in REFERENCES:
-            sys.exit(f"{name}: no such reference; known: {', '.join(REFERENCES)}")
+    known = [*REFERENCES, *MEASUREMENTS]
+    for name in names or known:
+        if name not in known:
+            sys.exit(f"{name}: no such reference; known: {', '.join(known)}")
         state = timing.git_state(ROOT)
         if state is None or state["dirty"]:
             sys.exit("uncommitted changes: commit them first, so that the rows name the code that made them")
+        if name in MEASUREMENTS:
+            subprocess.run([sys.executable, Path(__file__).parent / MEASUREMENTS[name]], cwd=ROOT, check=True)
+            continue
         folder = Path("results") / "reference-runs" / name
         command = [sys.executable, "-m", "spred_bench", *REFERENCES[name], f"results_dir={folder}", *extra]
         code = subprocess.run(command, cwd=ROOT).returncode

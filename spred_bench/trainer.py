@@ -20,7 +20,7 @@ from torch.optim import LBFGS, Optimizer
 from spred_bench import signals
 from spred_bench.batches import as_batches
 from spred_bench.callbacks import Callback, When, with_frequency
-from spred_bench.checkpoint import CheckpointMismatch, Checkpoints, random_state, set_random_state
+from spred_bench.checkpoint import Checkpoints, random_state, set_random_state
 from spred_bench.device import FlushDenormals
 from spred_bench.forward import Forward
 from spred_bench.schedules import Schedule
@@ -233,8 +233,8 @@ class Trainer:
         if state is None:
             return
         if state["parts"] != self._parts():
-            raise CheckpointMismatch(f"checkpoint of another training: {state['parts']}; this: {self._parts()}")
-        load_tensors(self.model, state["model"])
+            raise self.checkpoints.mismatch(f"another training: {state['parts']}; this: {self._parts()}")
+        self.checkpoints.restore(self.model, state["model"])
         for part, saved in zip(self._stateful(), state["stateful"], strict=True):
             part.load_state_dict(saved)
         for name in PROGRESS:

@@ -213,6 +213,16 @@ def test_tasks_have_a_summary_and_figures_drawn_from_the_csv_alone(name, smoke_r
 
 
 @pytest.mark.parametrize("name", GROUPS["task"])
+def test_figures_draw_the_merged_rows_of_a_sweep(name, smoke_runs, tmp_path):
+    table = smoke_runs[name][2]
+    stronger = {key: 2 * table[key] for key in ("kappa", "l1_strength") if key in table}
+    runs = [table, table.assign(run_id="same"), table.assign(run_id="other", seed=table["seed"] + 1)]
+    pd.concat([*runs, table.assign(run_id="stronger", **stronger)]).to_csv(tmp_path / "records.csv", index=False)
+    alone = plots.draw_file(smoke_runs[name][1].path, output=tmp_path / "alone")
+    assert {path.name for path in plots.draw_file(tmp_path)} >= {path.name for path in alone}
+
+
+@pytest.mark.parametrize("name", GROUPS["task"])
 def test_tasks_are_not_run_twice(name, smoke_runs):
     assembled, outcome, _ = smoke_runs[name]
     before = (outcome.path / "records.csv").read_bytes()

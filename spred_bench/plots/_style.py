@@ -42,3 +42,11 @@ BAND = (0.2, 0.8)
 def colours(names) -> dict[str, str]:
     """One colour per name, in order of appearance; they repeat after ten."""
     return {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(names)}
+
+
+def spread(values, most: int) -> list:
+    """All of the sorted `values`, or `most` of them, evenly from the first to the last: what a figure has room for."""
+    values = sorted(values)
+    if len(values) <= most:
+        return values
+    return [values[round(i * (len(values) - 1) / (most - 1))] for i in range(most)]

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from spred_bench.plots._lasso import strength_labels
 from spred_bench.plots._style import BAND, COLOURS, MARKERS
 
 TASKS = ("lasso_scaling",)
@@ -16,12 +17,12 @@ def draw(records: pd.DataFrame):
     if times.empty:
         return None
     times = times[times["threshold"] == times["threshold"].min()]
-    times["ratio"] = times["lambda_ratio"].map("{:.3g}".format)
+    times["strength"] = strength_labels(times)
     # A data set named after its number of features is one of a grid of sizes.
     times = times[times["data"].str.contains("n_features=")]
     if times.empty:
         return None  # one size only: there is no scaling to show
-    panels = list(times.groupby(["dataset", "truth", "n_targets", "ratio"], sort=False, dropna=False))
+    panels = list(times.groupby(["dataset", "truth", "n_targets", "strength"], sort=False, dropna=False))
     panels = [(key, part) for key, part in panels if part["n_features"].nunique() > 1]
     if not panels:
         return None
@@ -50,10 +51,10 @@ def draw(records: pd.DataFrame):
     return figure
 
 
-def _title(dataset: str, truth, targets: int, ratio: str) -> str:
+def _title(dataset: str, truth, targets: int, strength: str) -> str:
     kind = f", {truth} truth" if isinstance(truth, str) and truth != dataset else ""
     several = f", {targets} targets" if targets > 1 else ""
-    return f"{dataset}{kind}{several}\n$\\lambda/\\lambda_{{max}}$ = {ratio}"
+    return f"{dataset}{kind}{several}\n{strength}"
 
 
 def _line(ax, rows: pd.DataFrame, colour, marker, label: str) -> None:

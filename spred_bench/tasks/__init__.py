@@ -2,6 +2,7 @@
 
 A task has `key_columns`, `cells() -> list[Cell]`, `run(cell) -> rows` and `summary(records) -> table or None`.
 
-While `run(cell)` works, `self.scratch` is a folder of the cell's own (not made yet) that outlives a kill: the place for
-`Checkpoints(self.scratch, key)`. It goes away once the cell's rows are in the journal.
+A task that trains gives each training of a cell `checkpoint.of_cell(self, cell, name)`, and a cell that was killed goes
+on where it was. (While `run(cell)` works, the runner lets `self.scratch` name a folder of the cell's own, not made yet,
+that outlives a kill and goes away once the cell's rows are in the journal.)
 """

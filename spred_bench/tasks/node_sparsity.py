@@ -86,7 +86,7 @@ class Task:
 
     def run(self, cell: Cell):
         """Train the cell's networks, count their dead nodes, remove them, and measure what is left."""
-        from spred_bench import nodes  # loads torch: `list` and `--cfg` do without
+        from spred_bench import checkpoint, nodes  # load torch: `list` and `--cfg` do without
 
         kappas = [float(kappa) for kappa in cell.keys["kappas"].split()]
         model, method = self.model[cell.keys["model"]], self.method[cell.method]
@@ -94,7 +94,15 @@ class Task:
         criteria = nodes.Criteria(self.node_threshold, self.node_ratio, self.weight_thresholds)
         keys = {**model.keys, "n_train": len(data.train.labels)}
         for trained in nodes.train_all(
-            model, method, kappas, data, self._recipe(), cell.seed, criteria, self.zero_threshold
+            model,
+            method,
+            kappas,
+            data,
+            self._recipe(),
+            cell.seed,
+            criteria,
+            self.zero_threshold,
+            checkpoints=lambda name: checkpoint.of_cell(self, cell, name),
         ):
             strength = {"kappa": trained.kappa, "l1_strength": 2 * trained.kappa}
             for row in nodes.measure(trained, data, criteria):
