@@ -23,19 +23,20 @@ def show(table: pd.DataFrame) -> str:
     return "\n".join([*lines, counts(table)])
 
 
-def measured_value(claim: pd.Series) -> str:
-    """'0.289 (0.252 to 0.332, 95 % bootstrap, n = 24, scale cpu, cpu)'; empty where nothing was measured."""
+def measured_value(claim: pd.Series) -> tuple[str, str]:
+    """('0.289', '0.252 to 0.332, 95 % bootstrap; n = 24; scale cpu; device cpu'); empty where nothing was measured."""
     if claim["verdict"] == NOT_RUN:
-        return ""
+        return "", ""
     spread = [f"{claim['low']:.3g} to {claim['high']:.3g}, {claim['interval']}"] if claim["interval"] else []
-    about = [*spread, f"n = {claim['n']}", f"scale {claim['scale']}", claim["device"]]
-    return f"{claim['value']:.3g} ({', '.join(about)})"
+    about = [*spread, f"n = {claim['n']}", f"scale {claim['scale']}", f"device {claim['device']}"]
+    return f"{claim['value']:.3g}", "; ".join(about)
 
 
 def _claim(claim: pd.Series) -> list[str]:
     text = [f"{claim['says']} ({claim['where']})"]
     if claim["verdict"] != NOT_RUN:
-        text.append(f"{claim['measured']}: {measured_value(claim)}; {claim['threshold']}")
+        value, about = measured_value(claim)
+        text += [f"{claim['measured']}: {value} ({about})", claim["threshold"]]
         text += [claim["note"]] if claim["note"] else []
     wrapped = [line for part in text for line in textwrap.wrap(part, _WIDTH - len(_INDENT))]
     first = f"  {claim['verdict']}".ljust(len(_INDENT)) + wrapped[0]

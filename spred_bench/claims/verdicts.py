@@ -49,7 +49,7 @@ def verdict_of(claim: Claim, found: Measurement | None) -> tuple[str, str]:
     if found.missing:
         remarks.append(f"{found.missing} of {found.n + found.missing} without a value")
     if found.n < claim.needs:
-        remarks.append(f"{found.n} of {claim.needs} that the claim speaks of")
+        remarks.append(f"n = {found.n} of the {claim.needs} that a full verdict needs")
     if condition(claim.holds)(found.value):
         return IN_PART if remarks else HOLDS, "; ".join(remarks)
     if claim.in_part is not None and condition(claim.in_part)(found.value):
