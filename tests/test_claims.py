@@ -10,7 +10,7 @@ import pytest
 from spred_bench import listing
 from spred_bench.claims import evidence, rules, verdicts
 from spred_bench.claims.measure import condition, measure, select
-from spred_bench.claims.rules import Along, Claim, Quantity
+from spred_bench.claims.rules import Along, Claim, Quantity, Statistic
 from spred_bench.errors import UserError
 
 ROOT = Path(__file__).parent.parent
@@ -175,8 +175,9 @@ ROWS = pd.DataFrame(
 )
 
 
-def number(of: dict, per=("seed",), against=None, compare="ratio", then="median"):
-    found = measure(ROWS, Quantity(**of), list(per), against and Quantity(**against), compare, then)
+def number(of: dict, per=("seed",), against=None, **options):
+    statistic = Statistic(of=Quantity(**of), per=list(per), against=against and Quantity(**against), **options)
+    found = measure(ROWS, statistic)
     return found and found.value
 
 
@@ -186,20 +187,19 @@ def test_groups_are_reduced_compared_and_summed_up():
     assert number(a, then="geomean") == pytest.approx(4.0)
     assert number({**a, "take": "sum"}, per=[]) == 14
     assert number({**a, "take": "log_slope", "along": "size"}, per=[]) == pytest.approx(np.log10(2))
-    found = measure(ROWS, Quantity(**a), ["seed"], Quantity(**b), "ratio", "median")
+    found = measure(ROWS, Statistic(of=Quantity(**a), per=["seed"], against=Quantity(**b)))
     assert (found.value, found.n, found.missing) == (3.0, 2, 1)
     assert number(a, against=b, compare="difference", then="max") == 3
     assert number({"rows": {"method": "c"}}) is None and number({"rows": {"colour": "red"}}) is None
 
 
 def test_a_rival_that_is_nowhere_is_missing_and_not_beaten():
-    found = measure(ROWS, Quantity(rows={"method": "a"}), ["seed"], Quantity(rows={"method": "c"}), "ratio", "median")
-    assert found is None
+    assert number({"rows": {"method": "a"}}, against={"rows": {"method": "c"}}) is None
 
 
 def test_series_settle_where_they_stay():
     series = pd.DataFrame({"step": [1, 2, 3, 4, 5], "value": [0.0, 0.5, 0.2, 0.51, 0.5], "run_id": "r"})
-    found = measure(series, Quantity(take="settled", along="step"), [], None, "ratio", "median")
+    found = measure(series, Statistic(of=Quantity(take="settled", along="step")))
     assert found.value == 4
 
 
@@ -211,10 +211,11 @@ def test_rows_are_chosen_by_value_list_and_condition():
 
 def test_the_interval_holds_the_value_and_says_what_it_is():
     values = pd.DataFrame({"seed": range(40), "value": np.linspace(0, 1, 40), "run_id": "r"})
-    found = measure(values, Quantity(), ["seed"], None, "ratio", "mean")
+    mean = Statistic(of=Quantity(), per=["seed"], then="mean")
+    found = measure(values, mean)
     assert found.low < found.value < found.high and found.interval == "95 % bootstrap"
     assert found.high - found.low == pytest.approx(4 * 0.3 / 40**0.5, rel=0.2)
-    assert measure(values[:3], Quantity(), ["seed"], None, "ratio", "mean").interval == "range"
+    assert measure(values[:3], mean).interval == "range"
 
 
 @pytest.mark.parametrize(("text", "yes", "no"), [("<= 1", 1.0, 1.1), ("> -2", 0, -2), ("0.9 to 1.1", 0.9, 1.2)])

@@ -108,13 +108,14 @@ class Measurement:
     rows: pd.DataFrame = field(repr=False)
 
 
-def measure(records: pd.DataFrame, of, per: list[str], against, compare: str, then: str) -> Measurement | None:
-    """The number of one claim; None where the rows hold nothing for it. `of`, `against`: rules.Quantity."""
-    values, used = _grouped(records, of, per)
-    if against is not None:
-        others, also_used = _grouped(records, against, per)
+def measure(records: pd.DataFrame, statistic) -> Measurement | None:
+    """The number of a `rules.Statistic`; None where the rows hold nothing for it."""
+    then = statistic.then
+    values, used = _grouped(records, statistic.of, statistic.per)
+    if statistic.against is not None:
+        others, also_used = _grouped(records, statistic.against, statistic.per)
         paired = pd.concat([values, others], axis=1)  # a group on one side only is a value missing
-        values = COMPARE[compare](paired.iloc[:, 0], paired.iloc[:, 1])
+        values = COMPARE[statistic.compare](paired.iloc[:, 0], paired.iloc[:, 1])
         used = pd.concat([used, also_used])
     if not values.notna().any():
         return None

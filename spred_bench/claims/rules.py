@@ -43,30 +43,18 @@ class Quantity:
 
 
 @component
-class Claim:
-    """One sentence of the paper and what would show it.
+class Statistic:
+    """A number and how rows give it; the parts are those of `measure`.
 
-    says: the claim.  where: its place in the paper.  measured: what the number is, for the reader.
-    rows: what `of` and `against` have in common.  of, per, against, compare, then: see `measure`.
-    holds, in_part: conditions on the number.
-    needs: groups there must be for "holds".  command: what produces the rows.  note: what the reader should know.
+    rows: what `of` and `against` have in common.
     """
 
-    id: str
-    says: str
-    measured: str
     of: Quantity
-    holds: str
-    in_part: str | None = None
-    where: str = ""
     rows: dict[str, Any] = field(default_factory=dict)
     per: list[str] = field(default_factory=list)
     against: Quantity | None = None
     compare: str = "ratio"
     then: str = "median"
-    needs: pydantic.PositiveInt = 1
-    command: str = ""
-    note: str = ""
 
     def __post_init__(self):
         if self.compare not in COMPARE:
@@ -75,12 +63,35 @@ class Claim:
             condition(self.then.removeprefix("share "))
         elif self.then not in THEN:
             raise ValueError(f"then: {self.then}; known: {', '.join(THEN)}, share <condition>")
-        for text in filter(None, (self.holds, self.in_part)):
-            condition(text)
         for quantity in (self.of, self.against):
             for part in (quantity, getattr(quantity, "along", None)):
                 if isinstance(part, (Quantity, Along)):
                     part.rows = {**self.rows, **part.rows}
+
+
+@component
+class Claim(Statistic):
+    """One sentence of the paper and what would show it.
+
+    says: the claim.  where: its place in the paper.  measured: what the number is, for the reader.
+    holds, in_part: conditions on the number.  needs: groups there must be for "holds".
+    command: what produces the rows, where it is not the experiment's.  note: what the reader should know.
+    """
+
+    id: str
+    says: str
+    measured: str
+    holds: str
+    in_part: str | None = None
+    where: str = ""
+    needs: pydantic.PositiveInt = 1
+    command: str = ""
+    note: str = ""
+
+    def __post_init__(self):
+        super().__post_init__()
+        for text in filter(None, (self.holds, self.in_part)):
+            condition(text)
 
 
 @component

@@ -35,8 +35,7 @@ def measured_at_largest_scale(claim: Claim, records: pd.DataFrame) -> Measuremen
     """The claim's number from the rows of the largest scale that has one; None where it was not measured."""
     of_run = records["scale"] if "scale" in records else pd.Series(None, index=records.index)
     for scale in _SCALES:
-        arguments = (claim.of, claim.per, claim.against, claim.compare, claim.then)
-        if found := measure(records[of_run == scale], *arguments):
+        if found := measure(records[of_run == scale], claim):
             return found
     return None
 
