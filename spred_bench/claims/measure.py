@@ -60,6 +60,11 @@ def _settled(group: pd.DataFrame) -> float:
     return float(group["along"].iloc[away[-1] + 1 if len(away) else 0])
 
 
+def _first_time(group: pd.DataFrame) -> float:
+    """Seconds to the first value no larger than `along`, the target; NaN where it is not reached."""
+    return group.loc[group["y"] <= group["along"] * (1 + 1e-6), "time_s"].min()
+
+
 def _rank_correlation(group: pd.DataFrame) -> float:
     return float(group["along"].rank().corr(group["y"].rank()))
 
@@ -78,6 +83,7 @@ ALONG: dict[str, Callable] = {
     "r_squared": lambda group: fit_line(group["along"], group["y"]).r_squared,
     "rank_correlation": _rank_correlation,
     "settled": _settled,
+    "first_time": _first_time,
 }
 COMPARE: dict[str, Callable] = {
     "ratio": lambda one, other: one / other,
@@ -114,6 +120,8 @@ def measure(records: pd.DataFrame, statistic) -> Measurement | None:
     values, used = _grouped(records, statistic.of, statistic.per)
     if statistic.against is not None:
         others, also_used = _grouped(records, statistic.against, statistic.per)
+        if statistic.groups == "of":
+            others = others.reindex(values.index)
         paired = pd.concat([values, others], axis=1)  # a group on one side only is a value missing
         values = COMPARE[statistic.compare](paired.iloc[:, 0], paired.iloc[:, 1])
         used = pd.concat([used, also_used])
@@ -138,6 +146,9 @@ def _grouped(records: pd.DataFrame, quantity, per: list[str]) -> tuple[pd.Series
     rows = select(records, quantity.rows)
     if rows.empty or not {quantity.column, *per} <= set(rows):
         return pd.Series(dtype=float), rows.iloc[:0]
+    if quantity.chosen is not None:
+        tuning = select(records, {**quantity.rows, **quantity.chosen.by})
+        rows = _best_setting(rows, tuning, quantity.chosen.over, [column for column in per if column != "seed"])
     rows = rows.assign(y=pd.to_numeric(rows[quantity.column], errors="coerce"))
     if isinstance(quantity.along, str):
         rows = rows.assign(along=pd.to_numeric(rows[quantity.along], errors="coerce"))
@@ -150,6 +161,14 @@ def _grouped(records: pd.DataFrame, quantity, per: list[str]) -> tuple[pd.Series
         return pd.Series({"all": reduce(rows)}, dtype=float), rows
     groups = {key: reduce(group) for key, group in rows.groupby(keys, sort=False, dropna=False)}
     return pd.Series(groups, dtype=float), rows
+
+
+def _best_setting(rows: pd.DataFrame, tuning: pd.DataFrame, over: list[str], within: list[str]) -> pd.DataFrame:
+    """Rows whose setting (their values of `over`) has the largest mean in `tuning`, for each value of `within`."""
+    means = tuning.groupby([*within, *over], as_index=False, dropna=False)["value"].mean().dropna(subset="value")
+    means = means.sort_values("value", ascending=False, kind="stable").drop(columns="value")
+    best = means.drop_duplicates(within) if within else means.head(1)
+    return rows.merge(best, on=[*within, *over])
 
 
 def _key(values: pd.Series) -> pd.Series:

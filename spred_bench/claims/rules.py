@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pydantic
 from omegaconf import OmegaConf
@@ -24,16 +24,26 @@ class Along:
 
 
 @component
+class Chosen:
+    """What was tuned, and by which rows: of each combination of the columns `over`, the one with the best mean."""
+
+    over: list[str]
+    by: dict[str, Any]
+
+
+@component
 class Quantity:
     """rows: {column: value, list of values or condition}.  column: where the number stands.
 
     take: how the rows of a group become one number.  along: the column, or the rows, that a slope is taken along.
+    chosen: keep the rows of one setting, that with the best mean over seeds of other rows, those on dev.
     """
 
     rows: dict[str, Any] = field(default_factory=dict)
     column: str = "value"
     take: str = "median"
     along: str | Along | None = None
+    chosen: Chosen | None = None
 
     def __post_init__(self):
         if self.take not in {**TAKE, **ALONG}:
@@ -46,7 +56,8 @@ class Quantity:
 class Statistic:
     """A number and how rows give it; the parts are those of `measure`.
 
-    rows: what `of` and `against` have in common.
+    rows: what `of` and `against` have in common.  groups: those that must have a number on both sides, all or those
+    of `of` alone.
     """
 
     of: Quantity
@@ -54,6 +65,7 @@ class Statistic:
     per: list[str] = field(default_factory=list)
     against: Quantity | None = None
     compare: str = "ratio"
+    groups: Literal["all", "of"] = "all"
     then: str = "median"
 
     def __post_init__(self):
