@@ -16,6 +16,7 @@ from spred_bench.claims.rules import Statistic
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
+SPECIFICATION = OmegaConf.to_container(OmegaConf.load(Path(__file__).with_suffix(".yaml")))
 _MARKED = re.compile(r"<!-- (number|table): (\w+) -->(.*?)<!-- end -->", re.DOTALL)
 _PEERS = ("celer", "skglm", "adelie")
 
@@ -27,7 +28,7 @@ class Numbers:
         folders = evidence.read(results)
         self.records = evidence.all_rows(folders)
         self.verdicts = verdicts.judge(rules.load(), folders)
-        self._entries = OmegaConf.to_container(OmegaConf.load(Path(__file__).with_suffix(".yaml")))
+        self._entries = SPECIFICATION["numbers"]
 
     def number(self, name: str) -> str:
         """The text of one number. KeyError for an unknown name, ValueError where nothing was measured."""
@@ -89,6 +90,17 @@ def rewritten(text: str, numbers: Numbers) -> str:
     return _MARKED.sub(replace, text)
 
 
+def unmarked_digits(text: str) -> list[str]:
+    """Lines of the results section with a digit that is neither marked nor one of the settings listed."""
+    section = text.split("\n## What was measured here\n")[1].split("\n## ")[0]
+    section = _MARKED.sub("", section)
+    section = re.sub(r"`[^`]*`|!?\[[^]]*\]\([^)]*\)|Fig\. \d|Section \d|L1|R²", "", section)  # code, links, names
+    flat = " ".join(section.split())
+    for setting in SPECIFICATION["settings"]:
+        flat = flat.replace(setting, "")
+    return [sentence for sentence in re.split(r"(?<=[.:;]) ", flat) if re.search(r"\d", sentence)]
+
+
 def main(words: list[str]) -> int:
     """Rewrite the README; with --check only compare, exit code 1 where it differs."""
     old = README.read_text()
@@ -97,7 +109,9 @@ def main(words: list[str]) -> int:
         pairs = zip(_MARKED.finditer(old), _MARKED.finditer(new), strict=True)
         wrong = [a[2] for a, b in pairs if a[3] != b[3]]
         print(f"README: {', '.join(wrong)} not as the rows have it" if wrong else "README: as the rows have it")
-        return int(bool(wrong))
+        for sentence in (unmarked := unmarked_digits(new)):
+            print(f"README: a number without a mark: {sentence}")
+        return int(bool(wrong or unmarked))
     README.write_text(new)
     return 0
 
