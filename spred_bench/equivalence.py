@@ -161,8 +161,8 @@ def local_minima(seed: int, kappa: float) -> Iterator[tuple[str, float]]:
 def _descend(loss: Callable, starts: Tensor, kappa: float, init: str = "off_balance") -> tuple[Tensor, float]:
     """Gradient descent on the factors from every row of `starts` at once; the ends and the largest imbalance."""
     model = _Weight(starts.clone(), init=init)
-    optimizer = torch.optim.SGD(parameter_groups(model, kappa=kappa, weight_decay=0.0), lr=0.02)
-    for _ in range(4000):
+    optimizer = torch.optim.SGD(parameter_groups(model, kappa=kappa, weight_decay=0.0), lr=0.05)
+    for _ in range(1500):
         optimizer.zero_grad()
         loss(model.w).sum().backward()
         optimizer.step()
