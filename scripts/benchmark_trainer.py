@@ -79,6 +79,7 @@ BENCHMARKS = {"trainer / bare loop": overhead, "8 alone / 8 stacked": stacking}
 
 
 def main() -> None:
+    """Run the pairs, print medians, and write the pairs where asked."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=7, help="pairs per benchmark, after one that is not counted")
     parser.add_argument("--threads", type=int, default=1)

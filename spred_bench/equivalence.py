@@ -31,6 +31,7 @@ class _Weight(nn.Module):
         self.free = nn.Parameter(torch.zeros(1, dtype=torch.float64))
 
     def factors(self) -> tuple[Tensor, Tensor]:
+        """u and v."""
         return tuple(factors_of(self)["w"])
 
 
