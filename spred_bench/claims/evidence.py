@@ -10,6 +10,8 @@ import pandas as pd
 from spred_bench.errors import UserError
 
 REFERENCE = Path("results/reference")
+# The scale of rows that a script made, with a manifest beside them, outside any run.
+SCRIPT = "script"
 
 
 @dataclass(frozen=True)
@@ -44,9 +46,12 @@ def read(results: Path) -> list[Folder]:
         ids = [str(run_id) for run_id in rows["run_id"].dropna().unique()]
         seen |= {*ids}
         own = {name: manifests[name] for name in ids or [folder.name] if name in manifests}
-        for key in ("scale", "device"):
-            of_run = {name: manifest.get("config", {}).get(key) for name, manifest in own.items()}
-            rows[key] = rows["run_id"].map(of_run)
+        if own and not ids:
+            rows["scale"] = SCRIPT
+        else:
+            for key in ("scale", "device"):
+                of_run = {name: manifest.get("config", {}).get(key) for name, manifest in own.items()}
+                rows[key] = rows["run_id"].map(of_run)
         folders.append(Folder(folder.name, rows, own))
     if not folders:
         raise UserError(f"{results}: no rows in it; after a run, name the folder its results_dir was")
