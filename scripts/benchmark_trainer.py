@@ -82,6 +82,7 @@ BENCHMARKS = {
 
 
 def main() -> None:
+    """Run the pairs, print medians, and write the pairs where asked."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", nargs="?", help="for the rows (default: results/reference/trainer_overhead)")
     parser.add_argument("--repeats", type=int, default=7, help="pairs per benchmark, after one that is not counted")

@@ -18,11 +18,13 @@ from spred_bench.collecting import collect
 ROOT = Path(__file__).parent.parent
 # name: words of the command; the task is the first word's, or the experiment's.
 REFERENCES = {
+    "theorems": ["task=theorems"],
     "landscape": ["task=landscape"],
     "lasso_orthogonal": ["task=lasso_orthogonal"],
     "lasso_scaling": ["task=lasso_scaling"],
     "fig2_scaling": ["experiment=fig2_scaling"],
     "fig2_many_targets": ["experiment=fig2_many_targets"],
+    "fig2_classic": ["experiment=fig2_classic"],
     "fig2_headline": ["experiment=fig2_headline"],
     "fig2_million": ["experiment=fig2_million"],
     "fig4_mnist": ["experiment=fig4_mnist", "task.epochs=16"],

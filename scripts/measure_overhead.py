@@ -27,23 +27,28 @@ class Task:
         self.n_cells = n_cells
 
     def cells(self):
+        """Cells that compute nothing."""
         return [Cell("none", "nothing", 0, {"part": part}) for part in range(self.n_cells)]
 
     def run(self, cell):
+        """Three rows."""
         return [{"step": step, "metric": "value", "value": step / 7} for step in range(3)]
 
 
 def plan(results: Path, seed: int, n_cells: int) -> Plan:
+    """A run of nothing."""
     config = {"task": {"n_cells": n_cells}, "seed": seed, "kappa": None, "scale": "smoke", "device": "cpu"}
     return Plan("nothing", Task(n_cells), Settings(results_dir=results, seed=seed, device="cpu"), config)
 
 
 def run(arguments) -> None:
+    """One run; its arguments as one tuple, for a pool."""
     results, seed, n_cells = arguments
     runner.run(plan(Path(results), seed, n_cells), "measure_overhead", report=lambda line: None)
 
 
 def seconds(function, *arguments) -> float:
+    """Wall time of a call."""
     start = time.perf_counter()
     function(*arguments)
     return time.perf_counter() - start
@@ -71,6 +76,7 @@ def measure(folder: Path) -> dict[str, float]:
 
 
 def main() -> None:
+    """Measure three times and write records.csv and run.json."""
     measurement = Measurement("runner_overhead", *sys.argv[1:2] or [None], ["repeat"])
     for repeat in range(REPEATS):
         with tempfile.TemporaryDirectory() as folder:

@@ -32,6 +32,7 @@ PLAIN = "plain"
 
 
 def digits():
+    """scikit-learn's digits, shuffled: X (n, 64), centred by its training part, and y (n,)."""
     X, y = (torch.as_tensor(array) for array in load_digits(return_X_y=True))
     order = torch.randperm(len(y), generator=torch.Generator().manual_seed(0))
     X = X.float()[order] / 16

@@ -52,6 +52,7 @@ class Checkpoints:
         self._saved_s, self._saved_once = time.monotonic(), False
 
     def due(self, step: int) -> bool:
+        """Whether a checkpoint should be written at this step."""
         by_steps = self.every_steps is not None and step > 0 and step % self.every_steps == 0
         return by_steps or (self.every_s is not None and time.monotonic() - self._saved_s >= self.every_s)
 

@@ -70,10 +70,12 @@ class Stopwatch:
 
     @property
     def running(self) -> bool:
+        """Whether time is counted now."""
         return self._since is not None
 
     @property
     def elapsed_s(self) -> float:
+        """Seconds of work so far; on CUDA, after waiting for what is queued."""
         return self._before_s + (self._now() - self._since if self.running else 0.0)
 
     def peek_s(self) -> float:

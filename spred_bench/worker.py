@@ -35,6 +35,7 @@ class _Reporter(Monitor):
         super().__init__(*arguments)
 
     def restart(self) -> None:
+        """Set the clock to zero, here and in the parent."""
         self._say("restart", None)
         super().restart()
 

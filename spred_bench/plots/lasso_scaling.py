@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from spred_bench.plots._lasso import strength_labels
-from spred_bench.plots._style import BAND, colours
+from spred_bench.plots._style import BAND, colours, name
 
 TASKS = ("lasso_scaling",)
 _MOST_PANELS = 12
@@ -37,7 +37,7 @@ def draw(records: pd.DataFrame):
         ax.set_axis_off()
     for ax, ((data, features, targets, strength), rows_of_problem) in zip(axes.flat, problems, strict=False):
         for method, rows_of_method in rows_of_problem.groupby("method", sort=False):
-            _curve(ax, rows_of_method, palette[method], method)
+            _curve(ax, rows_of_method, palette[method], name(method))
         several = f", {targets} targets" if targets > 1 else ""
         ax.set(xscale="log", yscale="log", ylim=(1e-8, 2), title=_title(data, features, several, strength))
         ax.xaxis.set_minor_formatter(NullFormatter())  # decades are labels enough
@@ -51,10 +51,12 @@ def draw(records: pd.DataFrame):
 
 
 def _title(data: str, features: int, several: str, strength: str) -> str:
-    name, _, settings = data.rstrip("]").partition("[")
+    source, _, settings = data.rstrip("]").partition("[")
     told = [item.partition("=") for item in settings.split(",") if item and not item.startswith("n_")]
-    settings = "".join(f", {value if key == 'truth' else f'{key} {value}'}" for key, _, value in told)
-    return f"{name}{settings}\np = {features}{several}, {strength}"
+    words = {"truth": "{1}", "quadratic": "{0}"}  # what needs no "key value"
+    told = [words.get(key, "{0} {1}").format(key, value) for key, _, value in told if value != "False"]
+    size = f"{features:.3g}".replace("e+0", "e")
+    return f"{', '.join([source, *told])}\np = {size}{several}, {strength}"
 
 
 def _curve(ax, rows: pd.DataFrame, colour, label: str) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from spred_bench.plots._lasso import strength_labels
-from spred_bench.plots._style import BAND, COLOURS, MARKERS
+from spred_bench.plots._style import BAND, MARKERS, colours, label_ends, name
 
 TASKS = ("lasso_scaling",)
 
@@ -26,7 +26,7 @@ def draw(records: pd.DataFrame):
     panels = [(key, part) for key, part in panels if part["n_features"].nunique() > 1]
     if not panels:
         return None
-    methods = list(times["method"].unique())
+    palette = colours(times["method"])
     columns = min(4, len(panels))
     rows = -(-len(panels) // columns)
     figure, axes = plt.subplots(
@@ -35,8 +35,8 @@ def draw(records: pd.DataFrame):
     for ax in axes.flat[len(panels) :]:
         ax.set_axis_off()
     for ax, (key, part) in zip(axes.flat, panels, strict=False):
-        for i, method in enumerate(methods):
-            _line(ax, part[part["method"] == method], COLOURS[i % len(COLOURS)], MARKERS[i % len(MARKERS)], method)
+        for method, marker in zip(palette, MARKERS * len(palette), strict=False):
+            _line(ax, part[part["method"] == method], palette[method], marker, name(method))
         ax.set(xscale="log", yscale="log", title=_title(*key))
         ax.set_xticks(sorted(part["n_features"].unique()))
         ax.minorticks_off()
@@ -46,8 +46,10 @@ def draw(records: pd.DataFrame):
     for column in range(columns):
         last = max(row for row in range(rows) if row * columns + column < len(panels))
         axes[last, column].set_xlabel("features p")
-    handles, names = axes.flat[0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside lower center", ncols=min(len(names), 7))
+    figure.draw_without_rendering()  # settles the limits that labels are placed by
+    for row in range(rows):
+        last = min(columns, len(panels) - row * columns) - 1
+        label_ends(axes[row, last], makes_room=last == columns - 1)
     return figure
 
 
