@@ -15,11 +15,13 @@ import math
 import torch
 from torch import Tensor, nn
 
+from spred_bench import schedules
 from spred_bench.kappa_schedule import factor_groups
 from spred_bench.redundancy import effective_weights, factors_of
 from spred_bench.redundancy.starts import group_norm
 
-_PROPORTIONAL, _INTEGRAL = 1.0, 8.0  # per unit of log density; the integral is over the share of the steps
+_PROPORTIONAL, _INTEGRAL = 1.0, 5.0  # per unit of log density; the integral is over the share of the steps
+_STARTING_BUDGET = 5.0  # exp(-5) makes a typical weight negligible
 _LARGEST_CHANGE = 5.0  # of log kappa against its start, in either direction
 
 
@@ -46,7 +48,7 @@ class TargetSparsity:
         self.target, self.negligible, self.reach, self.land, self.checks = target, negligible, reach, land, checks
         self.history: list[dict] = []  # one entry per check: step, kappa, aim, near_zero
         self.landing: dict = {}
-        self._start: list[float] = []
+        self._start = 0.0  # weight decay
         self._integral, self._last = 0.0, 0.0
 
     def due(self, trainer) -> bool:
@@ -77,24 +79,36 @@ class TargetSparsity:
     def _steer(self, trainer) -> None:
         groups = factor_groups(trainer.optimizers)
         if not self._start:
-            self._start = [group["weight_decay"] for group in groups]
-            if not all(start > 0 for start in self._start):
-                raise ValueError("target_sparsity needs a kappa > 0 to start from")
+            self._start = self._starting_decay(trainer, groups[0])
         sizes, counts = _magnitudes(trainer.model)
         total = counts.sum()
         near = (counts[sizes <= self._threshold(sizes, counts)].sum() / total).item()
         progress = trainer.step / trainer.max_steps
-        aim = 1 - (1 - self.target) ** min(progress / self.reach, 1.0)
+        aim = 1 - (1 - self.target) ** min(progress / self.reach, 1.0) ** 2
         error = math.log(max(1 - near, 1 / total.item())) - math.log(1 - aim)  # > 0: too dense
         self._integral += error * (progress - self._last)
         self._last = progress
         change = _PROPORTIONAL * error + _INTEGRAL * self._integral
         bounded = min(max(change, -_LARGEST_CHANGE), _LARGEST_CHANGE)
         self._integral += (bounded - change) / _INTEGRAL  # no winding up beyond the bounds
-        for group, start in zip(groups, self._start, strict=True):
-            group["weight_decay"] = start * math.exp(bounded)
+        for group in groups:
+            group["weight_decay"] = self._start * math.exp(bounded)
         kappa = groups[0]["weight_decay"] / 2
         self.history.append({"step": trainer.step, "kappa": kappa, "aim": aim, "near_zero": near})
+
+    def _starting_decay(self, trainer, group: dict) -> float:
+        """The weight decay that shrinks useless weights to the size of negligible ones until `reach`.
+
+        Adaptive optimizers rescale the decay: with them, the kappa that the optimizer was built with.
+        """
+        if "momentum" in group:
+            rates = schedules.rates(trainer.schedule, group, trainer.max_steps)
+            passed = sum(rates[: max(round(self.reach * trainer.max_steps), 1)])
+            depth = min(len(split) for split in factors_of(trainer.model).values())
+            return _STARTING_BUDGET * (1 - group["momentum"]) / (depth * passed)
+        if not group["weight_decay"] > 0:
+            raise ValueError("target_sparsity needs a kappa > 0 to start from, unless the optimizer is SGD")
+        return group["weight_decay"]
 
     def _threshold(self, sizes: Tensor, counts: Tensor) -> float:
         """`negligible` times the root mean square of the kept share, if it had all of the energy."""
