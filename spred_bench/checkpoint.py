@@ -16,6 +16,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from spred_bench import distributed
+
 MAGIC = b"spred-checkpoint-1 "
 KEPT = 2
 
@@ -47,8 +49,10 @@ class Checkpoints:
         return by_steps or (self.every_s is not None and time.monotonic() - self._saved_s >= self.every_s)
 
     def save(self, step: int, state: dict) -> Path:
-        """Write `state` beside and rename; then forget all but the newest two."""
+        """Write `state` beside and rename; then forget all but the newest two. Of several processes, the first does."""
         path = self.folder / f"step-{step:010d}.pt"
+        if not distributed.leads():
+            return path
         buffer = io.BytesIO()
         torch.save({"key": self.key, "state": state}, buffer)
         content = buffer.getbuffer()
