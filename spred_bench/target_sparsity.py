@@ -22,7 +22,7 @@ from spred_bench.redundancy.starts import group_norm
 
 _PROPORTIONAL, _INTEGRAL = 1.0, 5.0  # per unit of log density; the integral is over the share of the steps
 _STARTING_BUDGET = 5.0  # exp(-5) makes a typical weight negligible
-_LARGEST_CHANGE = 5.0  # of log kappa against its start, in either direction
+_LARGEST_CHANGE = 4.0  # of log kappa against its start; upwards reached with the target, because zeros take time
 
 
 class TargetSparsity:
@@ -49,6 +49,7 @@ class TargetSparsity:
         self.history: list[dict] = []  # one entry per check: step, kappa, aim, near_zero
         self.landing: dict = {}
         self._start = 0.0  # weight decay
+        self._from: float | None = None  # negligible share at the start
         self._integral, self._last = 0.0, 0.0
 
     def due(self, trainer) -> bool:
@@ -84,12 +85,14 @@ class TargetSparsity:
         total = counts.sum()
         near = (counts[sizes <= self._threshold(sizes, counts)].sum() / total).item()
         progress = trainer.step / trainer.max_steps
-        aim = 1 - (1 - self.target) ** min(progress / self.reach, 1.0) ** 2
+        self._from = near if self._from is None else self._from
+        arrived = min(progress / self.reach, 1.0)
+        aim = 1 - (1 - self._from) ** (1 - arrived) * (1 - self.target) ** arrived  # a line in log density
         error = math.log(max(1 - near, 1 / total.item())) - math.log(1 - aim)  # > 0: too dense
         self._integral += error * (progress - self._last)
         self._last = progress
         change = _PROPORTIONAL * error + _INTEGRAL * self._integral
-        bounded = min(max(change, -_LARGEST_CHANGE), _LARGEST_CHANGE)
+        bounded = min(max(change, -_LARGEST_CHANGE), _LARGEST_CHANGE * arrived)
         self._integral += (bounded - change) / _INTEGRAL  # no winding up beyond the bounds
         for group in groups:
             group["weight_decay"] = self._start * math.exp(bounded)
@@ -139,7 +142,7 @@ class TargetSparsity:
             group["weight_decay"] = 0.0
 
     def state_dict(self) -> dict:
-        return {k: v for k, v in vars(self).items() if k in ("history", "landing", "_start", "_integral", "_last")}
+        return {k: v for k, v in vars(self).items() if k in ("history", "landing", "_start", "_from", "_integral", "_last")}
 
     def load_state_dict(self, state: dict) -> None:
         vars(self).update(state)

@@ -24,11 +24,11 @@ def digits():
 def network(depth=2, group=None, kind="mlp"):
     torch.manual_seed(0)
     if kind == "mlp":
-        model = nn.Sequential(nn.Linear(64, 60), nn.ReLU(), nn.Linear(60, 10))
+        model = nn.Sequential(nn.Linear(64, 200), nn.ReLU(), nn.Linear(200, 10))
     else:
-        blocks = [[nn.Conv2d(i, o, 3, padding=1, bias=False), nn.BatchNorm2d(o), nn.ReLU()] for i, o in [(1, 8), (8, 16)]]
+        blocks = [[nn.Conv2d(i, o, 3, padding=1, bias=False), nn.BatchNorm2d(o), nn.ReLU()] for i, o in [(1, 8), (8, 32)]]
         model = nn.Sequential(nn.Unflatten(1, (1, 8, 8)), *blocks[0], nn.MaxPool2d(2), *blocks[1], nn.Flatten())
-        model.append(nn.Linear(256, 10))
+        model.append(nn.Linear(512, 10))
     redundancy.reparametrize(model, depth=depth, group=group, init="off_balance" if group else "independent")
     return model
 
@@ -58,7 +58,7 @@ def test_it_lands_within_a_fifth_of_a_point(kind, depth, target, digits):
     report = steering.report()
     assert abs(zeros(model) - target) < 0.002 and abs(report["sparsity"] - target) < 0.002
     assert report["zeroed_by_training"] + report["zeroed_by_landing"] == pytest.approx(report["sparsity"])
-    assert report["zeroed_by_training"] > target - 0.02
+    assert report["zeroed_by_training"] > target - 0.03
     assert report["removed_energy"] < 0.05
 
 
@@ -82,10 +82,10 @@ def test_groups_go_whole(digits):
     model, steering = network(group="output"), TargetSparsity(0.5)
     fit(model, steering, digits[0])
     redundancy.merge(model)
-    empty = (model[0].weight == 0).all(1).sum() * 64 + (model[2].weight == 0).all(1).sum() * 60
-    total = 60 * 64 + 10 * 60
+    empty = (model[0].weight == 0).all(1).sum() * 64 + (model[2].weight == 0).all(1).sum() * 200
+    total = 200 * 64 + 10 * 200
     assert zero_count(model) == empty
-    assert abs(empty / total - 0.5) <= 64 / total
+    assert abs(empty / total - 0.5) <= 200 / total
 
 
 def zero_count(model) -> int:
