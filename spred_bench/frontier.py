@@ -29,6 +29,19 @@ def chosen_on_dev(table: pd.DataFrame) -> pd.DataFrame:
     return table.merge(best, on=[*keys, "kappa"])
 
 
+def by_method(records: pd.DataFrame) -> pd.DataFrame:
+    """Median test accuracy over seeds, a column per compression; and the compression at which half of what the sigmoid
+    has above chance is lost."""
+    keys = ["dataset", "model", "method"]
+    table = chosen_on_dev(cells(records))
+    wide = table.pivot_table(index=keys, columns="compression", values="test", aggfunc="median", sort=False)
+    wide = wide.sort_index(axis=1).rename(columns="{:g}x".format)
+    chance = 1 / records["n_classes"].max()
+    fits = {key: fit_sigmoid(rows["ratio"], rows["test"], chance) for key, rows in table.groupby(keys, sort=False)}
+    wide["half at"] = [fits[key].midpoint if fits[key] else float("nan") for key in wide.index]
+    return wide.reset_index()
+
+
 class Sigmoid(NamedTuple):
     """accuracy = floor + (top - floor) / (1 + exp(steepness (log10 compression - log10 midpoint)))."""
 
@@ -44,7 +57,7 @@ class Sigmoid(NamedTuple):
 def fit_sigmoid(compression, accuracy, floor: float) -> Sigmoid | None:
     """Least squares in log10 of the compression, (n,) each; `floor` is chance.
 
-    None with less than four compressions, at chance, or without a fit. The midpoint stays within a decade of the points.
+    None with less than four compressions, at chance, or without a fit. The midpoint is within a decade of the points.
     """
     from scipy.optimize import curve_fit
 

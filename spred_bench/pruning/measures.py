@@ -4,20 +4,13 @@ import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from torch import Tensor, nn
+from torch import nn
 
 from spred_bench import sparsity
 from spred_bench.classification import accuracy
 from spred_bench.pruning.training import Setting
 
-_BINS = np.arange(-12.0, 1.01, 0.25)  # decades of |w|; the first bin takes everything smaller, zeros too
-
-
-def scores_of(network: nn.Module, method) -> dict[str, Tensor]:
-    """What a plain network is pruned by: magnitudes, or what the method has instead."""
-    if hasattr(method, "scores"):
-        return method.scores(network)
-    return {name: weight.abs() for name, weight in sparsity.weights_of(network).items()}
+_BINS = np.arange(-6.25, 1.01, 0.25)  # decades of |w|; the first bin, up to 1e-6, takes everything smaller, zeros too
 
 
 def accuracies(setting: Setting, network: nn.Module, metric: str, *splits: str) -> Iterator[dict]:

@@ -171,20 +171,10 @@ class Task:
             yield {**end, **row}
 
     def _pruned(self, cell: Cell, trained):
-        """A copy of the trained network and the masks of what stays of it, not yet applied."""
-        import copy
+        from spred_bench.pruning import masking
 
-        from spred_bench import masks
-        from spred_bench.pruning.measures import scores_of
-
-        network = copy.deepcopy(trained.network)
-        method = self.method[cell.method]
-        if hasattr(method, "masks"):  # pruned before it was trained
-            return network, masks.above(scores_of(network, method), 0.0)
-        scores = scores_of(network, method)
-        if "threshold" in cell.keys:
-            return network, masks.above(scores, cell.keys["threshold"])
-        return network, masks.compressed(scores, cell.keys["compression"])
+        how = {key: cell.keys[key] for key in ("compression", "threshold") if key in cell.keys}
+        return masking.pruned(trained.network, self.method[cell.method], **how)
 
     def _trained(self, cell: Cell, setting):
         """The training that this cell shares with its neighbours: remembered, or resumed, or begun."""
@@ -247,19 +237,4 @@ class Task:
         """Test accuracy after fine-tuning by method and compression, medians over seeds at the kappa chosen on dev."""
         from spred_bench import frontier
 
-        table = frontier.chosen_on_dev(frontier.cells(records))
-        groups = table.groupby(["dataset", "model", "method"], sort=False)
-        medians = table.pivot_table(
-            index=["dataset", "model", "method"], columns="compression", values="test", aggfunc="median", sort=False
-        )
-        medians = medians.sort_index(axis=1)
-        medians["half at"] = groups[["ratio", "test"]].apply(_half_at)
-        return medians.reset_index()
-
-
-def _half_at(points: pd.DataFrame) -> float:
-    """The compression at which the fitted sigmoid has lost half of what it has above chance."""
-    from spred_bench import frontier
-
-    fit = frontier.fit_sigmoid(points["ratio"], points["test"], 0.0)
-    return fit.midpoint if fit else float("nan")
+        return frontier.by_method(records)
