@@ -20,7 +20,7 @@ from spred_bench.tasks.pruning import Task
 SPRED = {"_target_": "spred_bench.methods.spred.Method", "init": "independent", "lr_multiplier": 5}
 CONFIG = {
     "data": {"digits": {"_target_": "spred_bench.data.digits.Source"}},
-    "model": {"resnet9": {"_target_": "spred_bench.models.resnet9.Model", "width": 2}},
+    "model": {"mlp": {"_target_": "spred_bench.models.mlp.Model", "hidden": 16}},
     "method": {"spred": SPRED, "random": {"_target_": "spred_bench.methods.random.Method"}},
     "task": {
         "_target_": "spred_bench.tasks.pruning.Task",
