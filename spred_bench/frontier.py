@@ -57,28 +57,19 @@ class Sigmoid(NamedTuple):
 def fit_sigmoid(compression, accuracy, floor: float) -> Sigmoid | None:
     """Least squares in log10 of the compression, (n,) each; `floor` is chance.
 
-    None with less than four compressions, at chance, or without a fit. The midpoint is within a decade of the points.
+    None with less than four compressions, or at chance. The midpoint is within a decade of the points.
     """
-    from scipy.optimize import curve_fit
+    from scipy.optimize import least_squares
 
     x, y = np.log10(np.asarray(compression, float)), np.asarray(accuracy, float)
     if len(np.unique(x)) < 4 or y.max() <= floor:
         return None
 
-    def curve(x, top, middle, steepness):
-        return Sigmoid(top, 10**middle, steepness)(10**x, floor)
+    def residuals(values):
+        top, middle, steepness = values
+        return Sigmoid(top, 10**middle, steepness)(10**x, floor) - y
 
-    bounds = ([floor, x.min() - 1, 0.1], [1.0, x.max() + 1, 50.0])
+    bounds = ([floor, x.min() - 1, 0.1], [1.0, x.max() + 1, 20.0])
     start = [np.clip(y.max(), floor + 1e-6, 1 - 1e-6), np.median(x), 3.0]
-    try:
-        (top, middle, steepness), _ = curve_fit(curve, x, y, p0=start, bounds=bounds)
-    except RuntimeError:
-        return None
+    top, middle, steepness = least_squares(residuals, start, bounds=bounds, x_scale=[0.1, 1, 3]).x
     return Sigmoid(float(top), float(10**middle), float(steepness))
-
-
-def pareto(compression, accuracy) -> np.ndarray:
-    """Mask of the points that no other beats in both: (n,) each."""
-    x, y = np.asarray(compression, float), np.asarray(accuracy, float)
-    better = (x[:, None] >= x) & (y[:, None] >= y) & ((x[:, None] > x) | (y[:, None] > y))
-    return ~better.any(0)

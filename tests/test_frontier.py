@@ -1,4 +1,4 @@
-"""Selection on dev, the sigmoid, the Pareto frontier."""
+"""Selection on dev, and the sigmoid."""
 
 import numpy as np
 import pandas as pd
@@ -46,7 +46,3 @@ def test_the_sigmoid_finds_what_made_the_points(true):
 def test_no_sigmoid_through_too_few_points_or_chance():
     assert frontier.fit_sigmoid([1, 10, 100], [0.9, 0.5, 0.1], 0.1) is None
     assert frontier.fit_sigmoid([1, 10, 100, 1000], [0.1] * 4, 0.1) is None
-
-
-def test_the_frontier_is_what_no_point_beats():
-    assert frontier.pareto([1, 2, 2, 4, 3], [0.9, 0.9, 0.8, 0.5, 0.4]).tolist() == [False, True, False, True, False]
