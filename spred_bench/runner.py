@@ -98,6 +98,8 @@ def run(plan: Plan, command: str, report: Callable[[str], None] = print, launch:
             if hasattr(plan.task, "close"):
                 plan.task.close()
         _end(plan, directory, manifest, "failed" if outcome.failed else "done", outcome)
+        if not outcome.failed:
+            shutil.rmtree(directory.path / "checkpoints", ignore_errors=True)  # what cells share and the last one left
     return outcome
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
-from spred_bench import nodes, sparsity
+from spred_bench import nodes, sparsity, splits
 from spred_bench.classification import Recipe
 from spred_bench.data.digits import Source
 from spred_bench.methods.weight_decay import Method
@@ -129,7 +129,7 @@ def test_a_training_that_diverges_says_so_and_keeps_the_last_finite_step():
 
 
 def test_one_network_that_diverges_does_not_take_its_stack_along():
-    data = nodes.to_device(Source().load(0), 0.1, "cpu")
+    data = splits.to_device(Source().load(0), 0.1, "cpu")
     model = Model(hidden=8, bias="none")
     recipe = Recipe(epochs=2, batch_size=64, learning_rate=0.1, optimizer="sgd")
     trained = nodes.train_all(model, Method(), [1e-3, 1e6], data, recipe, 0, CRITERIA, 0.0)
