@@ -2,14 +2,14 @@
 
 import math
 import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from torch import nn
-from torch.optim import SGD, Optimizer
+from torch import Tensor, nn
 
 from spred_bench import schedules
 from spred_bench.errors import UserError
-from spred_bench.kappa_schedule import factor_groups, trapezoid
+from spred_bench.kappa_schedule import KappaSchedule
 from spred_bench.redundancy import decay_budget, factors_of
 from spred_bench.redundancy.strengths import USELESS_WEIGHT_BUDGET
 from spred_bench.schedules import Schedule
@@ -27,8 +27,9 @@ class DecayBudget:
 
     def __str__(self) -> str:
         return (
-            f"decay budget {self.exponent:.3g}: useless weights shrink by {math.exp(-self.exponent):.1e} in {self.n_steps} "
-            f"steps (kappa {self.kappa:g}, factors' learning rate up to {self.peak_lr:g}, momentum {self.momentum:g})"
+            f"decay budget {self.exponent:.3g}: useless weights shrink by {math.exp(-self.exponent):.1e} in "
+            f"{self.n_steps} steps (kappa {self.kappa:g}, factors' learning rate up to {self.peak_lr:g}, "
+            f"momentum {self.momentum:g})"
         )
 
     def require(self, needed: float = USELESS_WEIGHT_BUDGET, override: str = "") -> None:
@@ -45,29 +46,29 @@ class DecayBudget:
 
 def planned(
     network: nn.Module,
-    optimizer: Optimizer,
-    n_steps: int,
-    schedule: Schedule | None = None,
+    groups: Iterable[dict],
     *,
-    warmup: float = 0.0,
-    off: float = 0.0,
+    lr: float,
+    n_steps: int,
+    momentum: float = 0.9,
+    schedule: Schedule | None = None,
+    kappa_schedule: KappaSchedule | None = None,
 ) -> DecayBudget | None:
-    """The budget of `n_steps` of a redundant network whose groups come from a spred method.
+    """The budget of `n_steps` of SGD on a redundant network; `groups` are those of a spred method, for the optimizer.
 
-    schedule: of the learning rate.  warmup, off: of kappa, see KappaSchedule. None for optimizers other than SGD, which
-    rescale the decay, for kappa = 0, where nothing is to become zero, and for a network without redundant weights.
+    None for a network without redundant weights, for kappa = 0, where nothing is to become zero, and for networks
+    stacked as one. Not for adaptive optimizers, which rescale the decay.
     """
     factors = factors_of(network)
-    if not factors or not isinstance(optimizer, SGD):
+    found = [group for group in groups if group.get("name") == "redundant"]
+    decay = found[0]["weight_decay"] if found else 0.0
+    if not factors or isinstance(decay, Tensor) or not decay > 0:
         return None
-    [group] = factor_groups([optimizer])
-    if not group["weight_decay"] > 0:
-        return None
-    plain = schedules.rates(schedule, group, n_steps)
-    rates = [rate * trapezoid(step / n_steps, warmup, off) for step, rate in enumerate(plain)]
+    group = {"lr": found[0].get("lr", lr * found[0].get("lr_multiplier", 1.0))}
+    share = kappa_schedule.share if kappa_schedule else lambda progress: 1.0
+    rates = [rate * share(step / n_steps) for step, rate in enumerate(schedules.rates(schedule, group, n_steps))]
     depth = min(len(split) for split in factors.values())
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # `require` says it better
-        exponent = decay_budget(group["weight_decay"], rates, momentum=group["momentum"], depth=depth)
-    return DecayBudget(exponent, n_steps, group["weight_decay"] / 2, max(rates, default=0.0), group["momentum"])
-
+        exponent = decay_budget(decay, rates, momentum=momentum, depth=depth)
+    return DecayBudget(exponent, n_steps, decay / 2, max(rates, default=0.0), momentum)

@@ -39,8 +39,9 @@ FORMATS = {"dense": dense, "csr": compressed_rows, "bitmask": bit_masks}
 
 
 def load(path: str | Path) -> dict[str, Tensor]:
-    """The state_dict of a file of any of the formats."""
+    """The state_dict of a file of any of the formats; also one that lies under "state_dict" in it."""
     stored = torch.load(path, map_location="cpu", weights_only=True)
+    stored = stored.get("state_dict", stored)
     return {name: entry if isinstance(entry, Tensor) else _unpacked(entry) for name, entry in stored.items()}
 
 

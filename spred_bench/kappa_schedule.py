@@ -39,9 +39,13 @@ class KappaSchedule:
     def __call__(self, trainer) -> None:
         groups = factor_groups(trainer.optimizers)
         self.full = self.full or [group["weight_decay"] for group in groups]
-        share = trapezoid(trainer.step / max(trainer.max_steps, 1), self.warmup, self.off)
+        share = self.share(trainer.step / max(trainer.max_steps, 1))
         for group, full in zip(groups, self.full, strict=True):
             group["weight_decay"] = share * full
+
+    def share(self, progress: float) -> float:
+        """Of kappa, at `progress`."""
+        return trapezoid(progress, self.warmup, self.off)
 
     def state_dict(self) -> dict:
         return {"full": self.full}

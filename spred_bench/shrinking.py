@@ -79,7 +79,8 @@ def _chains(network: nn.Module) -> list[Chain]:
         graph = fx.Tracer().trace(network)
     except Exception as error:  # tracing runs the model's own code on a stand-in
         reason = str(error).partition("\n")[0]
-        raise ValueError(f"{type(network).__name__} cannot be shrunk: its forward pass cannot be traced ({reason})")
+        name = type(network).__name__
+        raise ValueError(f"{name} cannot be shrunk: its forward pass cannot be traced ({reason})") from None
     modules = dict(network.named_modules())
     called = [node.target for node in graph.nodes if node.op == "call_module"]
     found = []

@@ -142,7 +142,9 @@ class TargetSparsity:
             group["weight_decay"] = 0.0
 
     def state_dict(self) -> dict:
-        return {k: v for k, v in vars(self).items() if k in ("history", "landing", "_start", "_from", "_integral", "_last")}
+        return {
+            k: v for k, v in vars(self).items() if k in ("history", "landing", "_start", "_from", "_integral", "_last")
+        }
 
     def load_state_dict(self, state: dict) -> None:
         vars(self).update(state)

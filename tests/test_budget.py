@@ -14,12 +14,13 @@ from spred_bench.redundancy import effective_weights, parameter_groups, reparame
 from spred_bench.trainer import train
 
 
-def plan(kappa=1e-3, n_steps=100, depth=2, kind=torch.optim.SGD, schedule=None, **more):
+def plan(kappa=1e-3, n_steps=100, depth=2, schedule=None, warmup=0.0, off=0.0):
     network = nn.Linear(4, 3)
     reparametrize(network, depth=depth)
-    options = {"momentum": 0.5} if kind is torch.optim.SGD else {}
-    optimizer = kind(parameter_groups(network, kappa=kappa, lr=0.1, factor_lr_multiplier=5), lr=0.1, **options)
-    return planned(network, optimizer, n_steps, schedule, **more), network, optimizer
+    groups = parameter_groups(network, kappa=kappa, lr=0.1, factor_lr_multiplier=5)
+    moving = KappaSchedule(warmup, off)
+    budget = planned(network, groups, lr=0.1, momentum=0.5, n_steps=n_steps, schedule=schedule, kappa_schedule=moving)
+    return budget, network, torch.optim.SGD(groups, lr=0.1, momentum=0.5)
 
 
 def test_it_is_the_sum_of_the_factors_rates():
@@ -53,8 +54,11 @@ def test_refused_with_what_would_be_enough():
 
 
 def test_there_is_none_where_it_means_nothing():
-    assert plan(kind=torch.optim.Adam)[0] is None
     assert plan(kappa=0.0)[0] is None
     dense = nn.Linear(2, 2)
-    assert planned(dense, torch.optim.SGD(dense.parameters(), lr=0.1), 10) is None
+    assert planned(dense, [{"params": list(dense.parameters()), "weight_decay": 0.1}], lr=0.1, n_steps=10) is None
+    stacked = nn.Linear(2, 2)
+    reparametrize(stacked)
+    groups = [{"name": "redundant", "params": list(stacked.parameters()), "weight_decay": torch.tensor([0.1, 0.2])}]
+    assert planned(stacked, groups, lr=0.1, n_steps=10) is None
     assert math.isfinite(plan(n_steps=0)[0].exponent)

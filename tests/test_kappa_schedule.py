@@ -61,4 +61,6 @@ def test_impossible_shares_are_refused(shares):
 def test_without_factors_it_says_so():
     model = nn.Linear(3, 2)
     with pytest.raises(ValueError, match="'redundant'"):
-        train(model, torch.optim.SGD(model.parameters()), lambda m, _: 0, None, max_steps=1, callbacks=[KappaSchedule()])
+        train(
+            model, torch.optim.SGD(model.parameters()), lambda m, _: 0, None, max_steps=1, callbacks=[KappaSchedule()]
+        )

@@ -26,7 +26,9 @@ def network(depth=2, group=None, kind="mlp"):
     if kind == "mlp":
         model = nn.Sequential(nn.Linear(64, 200), nn.ReLU(), nn.Linear(200, 10))
     else:
-        blocks = [[nn.Conv2d(i, o, 3, padding=1, bias=False), nn.BatchNorm2d(o), nn.ReLU()] for i, o in [(1, 8), (8, 32)]]
+        blocks = [
+            [nn.Conv2d(i, o, 3, padding=1, bias=False), nn.BatchNorm2d(o), nn.ReLU()] for i, o in [(1, 8), (8, 32)]
+        ]
         model = nn.Sequential(nn.Unflatten(1, (1, 8, 8)), *blocks[0], nn.MaxPool2d(2), *blocks[1], nn.Flatten())
         model.append(nn.Linear(512, 10))
     redundancy.reparametrize(model, depth=depth, group=group, init="off_balance" if group else "independent")
@@ -36,7 +38,9 @@ def network(depth=2, group=None, kind="mlp"):
 def fit(model, steering, data, epochs=15, kind=torch.optim.SGD, kappa=0.0, **more):
     options = {"momentum": 0.9} if kind is torch.optim.SGD else {}
     rate, multiplier = (0.1, 5) if kind is torch.optim.SGD else (0.01, 1)
-    groups = redundancy.parameter_groups(model, kappa=kappa, weight_decay=5e-4, lr=rate, factor_lr_multiplier=multiplier)
+    groups = redundancy.parameter_groups(
+        model, kappa=kappa, weight_decay=5e-4, lr=rate, factor_lr_multiplier=multiplier
+    )
     batches = Minibatches(*data, batch_size=60, seed=0)
     schedule = schedules.one_cycle()
     loss = lambda m, b: cross_entropy(m(b[0]), b[1])  # noqa: E731

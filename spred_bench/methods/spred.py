@@ -5,6 +5,8 @@ from torch import Generator, nn
 
 from spred_bench import redundancy
 from spred_bench.components import component
+from spred_bench.kappa_schedule import KappaSchedule
+from spred_bench.target_sparsity import TargetSparsity
 
 
 @component
@@ -13,6 +15,8 @@ class Method:
 
     weight_decay: of the weights that are not redundant; without any they grow to make up for the shrinking ones.
     lr_multiplier: of the factors' learning rate; under SGD they want about five times the others'.
+    kappa_warmup, kappa_off: shares of the steps over which kappa rises at first, and in the end is 0.
+    target_sparsity: the share of the redundant weights that is zero in the end; kappa is found, not given.
     """
 
     names: str | list[str] | None = None
@@ -21,8 +25,13 @@ class Method:
     init: str = "off_balance"
     weight_decay: NonNegativeFloat = 1e-4
     lr_multiplier: PositiveFloat = 1.0
+    kappa_warmup: NonNegativeFloat = 0.0
+    kappa_off: NonNegativeFloat = 0.0
+    target_sparsity: float | None = None
 
     def __post_init__(self):
+        self.callbacks()  # refuses what cannot be
+
         known = redundancy.STARTS
         if self.init not in known:
             raise ValueError(f"init={self.init}: expected one of {', '.join(known)}")
@@ -36,6 +45,15 @@ class Method:
     def parameter_groups(self, network: nn.Module, kappa) -> list[dict]:
         """Factors with decay 2 kappa, other weights with their own, biases and normalisation with none."""
         return groups_of(network, kappa, self.weight_decay, self.lr_multiplier)
+
+    def callbacks(self) -> list:
+        """What moves kappa during one training, for the trainer."""
+        moving = KappaSchedule(self.kappa_warmup, self.kappa_off)
+        if self.target_sparsity is None:
+            return [moving] if self.kappa_warmup or self.kappa_off else []
+        if self.kappa_warmup or self.kappa_off:
+            raise ValueError("target_sparsity moves kappa itself: leave kappa_warmup and kappa_off out")
+        return [TargetSparsity(self.target_sparsity)]
 
     def penalty(self, network: nn.Module, kappa) -> None:
         """None: the decay of the factors is the penalty."""

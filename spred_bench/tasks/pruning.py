@@ -4,8 +4,7 @@ Every pruned network is a cell; the cells of one training share it through its c
 chosen on dev, and test images are looked at once a network is finished.
 """
 
-import hashlib
-import shutil
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 import pandas as pd
@@ -28,6 +27,8 @@ class Task:
     crop_padding, flip: augmentation.  dev_fraction: part of the training images held out.
     zero_threshold: what training itself must bring a weight to for it to count as zero.
     zero_peaks: thresholds of the share of weights near zero in the `n_histograms` largest convolutions (Fig. 7).
+    min_decay_budget: a training of spred that cannot shrink a useless weight by exp of it is refused.
+    warm_start: a file of a dense network's tensors to begin with.  export: keep the fine-tuned networks as files.
     ticket_compressions: at these, train the mask found from the initialisation, from `rewind_epochs`, and a random
         mask of the same density in each layer, all with weight decay 2 ticket_kappa.
     """
@@ -55,6 +56,9 @@ class Task:
     zero_threshold: NonNegativeFloat = 1e-6
     zero_peaks: list[PositiveFloat] = Field([1e-6, 1e-3])
     n_histograms: NonNegativeInt = 3
+    min_decay_budget: NonNegativeFloat = 0.0
+    warm_start: Path | None = None
+    export: bool = False
     ticket_compressions: list[Compression] = Field([])
     ticket_kappa: NonNegativeFloat = 2.5e-4
     rewind_epochs: PositiveFloat = 1
@@ -74,6 +78,9 @@ class Task:
                 raise ValueError(f"no strengths for method={label}; give task.kappas.{label}=[...] or kappa=...")
         if missing := set(self.ticket_compressions) - set(self.compressions):
             raise ValueError(f"ticket_compressions holds {min(missing):g}, which is not among the compressions")
+        redrawing = [label for label, method in self.method.items() if getattr(method, "init", None) == "independent"]
+        if self.warm_start and redrawing:
+            raise ValueError(f"method={redrawing[0]} has init=independent, which redraws the weights of warm_start")
         self.scratch = None  # the runner gives a folder
         self._on_device, self._last = {}, (None, None)
 
@@ -136,11 +143,12 @@ class Task:
             measures.histograms(trained.network, self.n_histograms, self.zero_peaks),
             measures.zeros(trained.network),
             measures.accuracies(setting, trained.network, "accuracy", "train", "dev"),
+            ({"metric": metric, "value": value} for metric, value in trained.kappa_figures.items()),
         ):
             yield from ({**end, **row} for row in rows)
 
     def _pruning(self, cell: Cell, setting, trained):
-        from spred_bench.pruning import measures, training
+        from spred_bench.pruning import keeping, measures, training
 
         network, kept = self._pruned(cell, trained)
         before = list(measures.accuracies(setting, network, "pruned_accuracy", "dev", "test"))
@@ -149,7 +157,9 @@ class Task:
         after = measures.accuracies(setting, network, "fine_tuned_accuracy", "dev", "test")
         status = trained.status if trained.status != "done" else tuned.status
         end = {"step": trained.step + tuned.step, "time_s": trained.train_s + tuned.train_s, "status": status}
-        for row in (*measures.zeros(network), *before, *after, {"metric": "fine_tune_s", "value": tuned.train_s}):
+        exported = keeping.export_beside(self.scratch, cell.id, network, setting.data.dev) if self.export else ()
+        spent = {"metric": "fine_tune_s", "value": tuned.train_s}
+        for row in (*measures.zeros(network), *before, *after, spent, *exported):
             yield {**end, **row}
 
     def _ticket(self, cell: Cell, setting, trained):
@@ -200,18 +210,9 @@ class Task:
         return trained
 
     def _checkpoints(self, cell: Cell, shared: bool = False):
-        """Those of this cell, or of the training that it shares; the former sharers' are removed."""
-        from spred_bench.checkpoint import Checkpoints
+        from spred_bench.pruning.keeping import checkpoints
 
-        if self.scratch is None:
-            return None
-        if not shared:
-            return Checkpoints(self.scratch, cell.id)
-        folder = self.scratch.parent / f"training-{hashlib.sha256(cell.id.encode()).hexdigest()[:16]}"
-        for other in self.scratch.parent.glob("training-*"):
-            if other != folder:
-                shutil.rmtree(other, ignore_errors=True)
-        return Checkpoints(folder, cell.id)
+        return checkpoints(self.scratch, cell.id, shared) if self.scratch is not None else None
 
     def _rewind_step(self, setting) -> int:
         return max(round(setting.steps_per_epoch * min(self.rewind_epochs, self.epochs)), 1)
@@ -231,7 +232,8 @@ class Task:
             self.fine_tune_epochs, self.batch_size, self.fine_tune_learning_rate, "adam", self.fine_tune_schedule, **how
         )
         data, model = self._on_device[cell.dataset], self.model[cell.keys["model"]]
-        return Setting(data, model, recipe, fine_tuning, self.crop_padding, self.flip)
+        how = {"warm_start": self.warm_start, "min_decay_budget": self.min_decay_budget}
+        return Setting(data, model, recipe, fine_tuning, self.crop_padding, self.flip, **how)
 
     def summary(self, records: pd.DataFrame) -> pd.DataFrame:
         """Test accuracy after fine-tuning by method and compression, medians over seeds at the kappa chosen on dev."""
