@@ -100,6 +100,8 @@ class Task:
         return found
 
     def _kappas(self, method: str) -> list[float]:
+        if getattr(self.method[method], "target_sparsity", None) is not None:
+            return [0.0]  # each training finds its own: metric `target_kappa`
         return [self.kappa] if self.kappa is not None else self.kappas[method.partition("[")[0]]
 
     def _stages(self, method: str) -> list[dict]:
