@@ -134,7 +134,7 @@ def test_factors_learn_at_their_own_rate_and_normalisation_does_not_decay():
     assert {p.ndim for p in decayed["params"]} == {2, 4} and {p.ndim for p in free["params"]} == {1}
 
 
-@pytest.mark.parametrize("method", [spred.Method(), soft_threshold.Method(), weight_decay.Method()])
+@pytest.mark.parametrize("method", [soft_threshold.Method(), weight_decay.Method()])
 def test_nothing_of_the_cpu_slips_in_on_another_device(method):
     """Without a GPU: fake tensors on `cuda` fail if a tensor of the CPU meets them."""
     with FakeTensorMode(), torch.device("cuda"):
