@@ -37,23 +37,23 @@ def shuffled(masks: Mapping[str, Tensor], generator: Generator) -> Masks:
     }
 
 
-def empty_layers(masks: Mapping[str, Tensor]) -> list[str]:
-    """Names of the layers of which nothing is left."""
-    return [name for name, mask in masks.items() if not mask.any()]
-
-
 @torch.no_grad()
-def hold(network: nn.Module, masks: Mapping[str, Tensor]) -> None:
-    """Set what is masked to zero and keep it there: masked gradients are zero, and zero does not decay."""
+def apply(network: nn.Module, masks: Mapping[str, Tensor]) -> None:
+    """Set what is masked to zero."""
     for name, mask in masks.items():
-        parameter = network.get_parameter(name)
-        parameter.mul_(mask)
-        parameter.register_post_accumulate_grad_hook(_masker(mask))
+        network.get_parameter(name).mul_(mask)
+
+
+def hold(network: nn.Module, masks: Mapping[str, Tensor]) -> None:
+    """Set what is masked to zero and keep it there in training: masked gradients are zero, and zero does not decay."""
+    apply(network, masks)
+    for name, mask in masks.items():
+        network.get_parameter(name).register_post_accumulate_grad_hook(_masker(mask))
 
 
 def _masker(mask: Tensor):
-    def apply(parameter: nn.Parameter) -> None:
+    def mask_gradient(parameter: nn.Parameter) -> None:
         with torch.no_grad():
             parameter.grad.mul_(mask)
 
-    return apply
+    return mask_gradient

@@ -1,14 +1,12 @@
 """The task: a kill at any stage changes no row; zeros are counted exactly; what dies is said; tickets and mistakes."""
 
-import copy
-
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
-from spred_bench import checkpoint, masks, plan, runner, sparsity
-from spred_bench.classification import Recipe
+from spred_bench import checkpoint, plan, runner, sparsity
+from spred_bench.classification import Recipe, accuracy
 from spred_bench.data.digits import Source
 from spred_bench.methods import l1, random, spred, weight_decay
 from spred_bench.methods import str as soft_threshold
@@ -142,13 +140,13 @@ def test_training_prunes_and_fine_tuning_repairs():
     how = setting()
     trained = training.train(how, spred.Method(init="independent", lr_multiplier=5), 5e-4, 0, 1e-6)
     assert trained.status == "done" and trained.curve[-1]["accuracy"] > 0.8
+    before = sum(int(weight.count_nonzero()) for weight in sparsity.weights_of(trained.network).values())
     network, kept = masking.pruned(trained.network, spred.Method(), 10)
-    masks.hold(copy.deepcopy(network), kept)
-    damaged = sum(int(weight.count_nonzero()) for weight in sparsity.weights_of(network).values())
+    damaged = accuracy(network, how.data.dev.images, how.data.dev.labels)
     tuned = training.train_sparse(how, network, kept, 0, recipe=how.fine_tuning)
-    assert tuned.curve[-1]["accuracy"] > 0.6
+    assert tuned.curve[-1]["accuracy"] > max(0.6, damaged + 0.05)
     after = sparsity.weights_of(tuned.network)
-    assert sum(int(weight.count_nonzero()) for weight in after.values()) <= damaged / 9
+    assert sum(int(weight.count_nonzero()) for weight in after.values()) <= before / 9
     assert all((after[name] == 0)[~mask].all() for name, mask in kept.items())
 
 

@@ -3,8 +3,10 @@
 import pytest
 import torch
 from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode
 
-from spred_bench import optimizers, sparsity
+from spred_bench import masks, optimizers, sparsity
+from spred_bench.augmentation import random_crop, random_flip
 from spred_bench.methods import l1, random, snip, spred, spred_filters, synflow, weight_decay
 from spred_bench.methods import str as soft_threshold
 from spred_bench.models import resnet9, vgg16_bn
@@ -130,3 +132,17 @@ def test_factors_learn_at_their_own_rate_and_normalisation_does_not_decay():
     assert rates == {0.002: 0.5, 0.0: 0.1}
     decayed, free = weight_decay.Method().parameter_groups(network(), 1e-3)
     assert {p.ndim for p in decayed["params"]} == {2, 4} and {p.ndim for p in free["params"]} == {1}
+
+
+@pytest.mark.parametrize("method", [soft_threshold.Method(), weight_decay.Method()])
+def test_nothing_of_the_cpu_slips_in_on_another_device(method):
+    """Without a GPU: fake tensors on `cuda` fail if a tensor of the CPU meets them."""
+    with FakeTensorMode(), torch.device("cuda"):
+        net = resnet9.ResNet9(3, 5, 4, None)
+        kept = {name: weight.abs() > 0.1 for name, weight in sparsity.weights_of(net).items()}
+        masks.hold(net, masks.shuffled(kept, torch.Generator()))
+        method.prepare(net)
+        images = torch.zeros(4, 3, 8, 8)
+        crops = random_flip(random_crop(images, 1, None), None)
+        assert net(crops).device.type == "cuda"
+        assert {weight.device.type for weight in sparsity.weights_of(net).values()} == {"cuda"}

@@ -17,7 +17,7 @@ def scores_of(network: nn.Module, method) -> dict[str, Tensor]:
 def pruned(
     network: nn.Module, method, compression: float | None = None, threshold: float | None = None
 ) -> tuple[nn.Module, masks.Masks]:
-    """A copy of `network` and the masks of what stays of it, not yet applied.
+    """A pruned copy of `network`, and the masks of what stays of it.
 
     By compression or by threshold; a network pruned at its initialisation keeps what it has.
     """
@@ -28,4 +28,6 @@ def pruned(
         kept = masks.above(scores, threshold)
     else:
         kept = masks.compressed(scores, compression)
-    return copy.deepcopy(network), kept
+    network = copy.deepcopy(network)
+    masks.apply(network, kept)
+    return network, kept

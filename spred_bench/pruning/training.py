@@ -149,7 +149,7 @@ def train_sparse(
     recipe: Recipe | None = None,
     checkpoints: Checkpoints | None = None,
 ) -> Trained:
-    """Prune `network` in place by `kept` and train what is left, with plain weight decay 2 kappa."""
+    """Train what `kept` leaves of `network`, in place, with plain weight decay 2 kappa."""
     masks.hold(network, kept)
     run = _fit(setting, network, WeightDecay(), kappa, recipe or setting.recipe, seed, checkpoints)
     return Trained(network, run.status, run.step, run.elapsed_s, run.rows)

@@ -12,6 +12,7 @@ from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, Pos
 
 from spred_bench.components import component, require_data
 from spred_bench.data.images import Images
+from spred_bench.errors import Skip
 from spred_bench.records import Cell
 
 Compression = Annotated[float, Field(ge=1)]
@@ -73,9 +74,9 @@ class Task:
 
     def __post_init__(self):
         require_data(self.data, Images)
-        for label in self.method:
-            if self.kappa is None and not self.kappas.get(label.partition("[")[0]):
-                raise ValueError(f"no strengths for method={label}; give task.kappas.{label}=[...] or kappa=...")
+        for name in (label.partition("[")[0] for label in self.method):
+            if self.kappa is None and not self.kappas.get(name):
+                raise ValueError(f"no strengths for method={name}; give task.kappas.{name}=[...] or kappa=...")
         if missing := set(self.ticket_compressions) - set(self.compressions):
             raise ValueError(f"ticket_compressions holds {min(missing):g}, which is not among the compressions")
         redrawing = [label for label, method in self.method.items() if getattr(method, "init", None) == "independent"]
@@ -123,13 +124,9 @@ class Task:
     def run(self, cell: Cell):
         """The rows of one stage of one training."""
         setting = self._setting(cell)
-        keys = {
-            **getattr(setting.model, "keys", {}),
-            "n_train": len(setting.data.train.labels),
-            "n_classes": setting.data.n_classes,
-        }
-        keys = {key: value for key, value in keys.items() if key in self.key_columns}
-        keys["l1_strength"] = 2 * cell.keys["kappa"]
+        data = setting.data
+        keys = {"width": getattr(setting.model, "width", None), "l1_strength": 2 * cell.keys["kappa"]}
+        keys |= {"n_train": len(data.train.labels), "n_classes": data.n_classes}
         stages = {"train": self._training, "prune": self._pruning, "ticket": self._ticket}
         for row in stages[cell.keys["stage"]](cell, setting, self._trained(cell, setting)):
             yield {**keys, **row}
@@ -172,8 +169,10 @@ class Task:
         from spred_bench.snapshot import load_tensors
 
         network, kept = self._pruned(cell, trained)
-        early = cell.keys["ticket"] == "early"
-        load_tensors(network, trained.rewinds[self._rewind_step(setting) if early else 0])
+        start = self._rewind_step(setting) if cell.keys["ticket"] == "early" else 0
+        if start not in trained.rewinds:
+            raise Skip(f"the training {trained.status} before step {start}")
+        load_tensors(network, trained.rewinds[start])
         if cell.keys["ticket"] == "random":
             kept = masks.shuffled(kept, torch.Generator().manual_seed(cell.seed))
         options = {"kappa": self.ticket_kappa, "checkpoints": self._checkpoints(cell)}
