@@ -16,31 +16,36 @@ from spred_bench.callbacks import every, recorder
 from spred_bench.checkpoint import Checkpoints
 from spred_bench.redundancy import parameter_groups, reparametrize
 
-FOLLOWING = "import sys; sys.path.insert(0, sys.argv[1]); import test_distributed; test_distributed.train(sys.argv[2])"
+FOLLOWING = "import sys; sys.path.insert(0, sys.argv[1]); import test_distributed; test_distributed.both(sys.argv[2])"
 
 
-def train(folder: str) -> dict:
-    """Train a small redundant network in this process, together with the others if there are any; keep the result."""
+def both(folder: str) -> dict[str, dict]:
+    """Train two small networks in this process, together with the others if there are any; keep the results."""
     torch.set_num_threads(1)
     distributed.join("cpu")
+    results = {"plain": train(nn.Tanh, f"{folder}/plain"), "norm": train(lambda: nn.BatchNorm1d(8), f"{folder}/norm")}
+    torch.save(results, f"{folder}/rank{os.environ.get('RANK', '')}.pt")
+    return results
+
+
+def train(middle, checkpoints: str) -> dict:
     torch.manual_seed(0)
-    network = nn.Sequential(nn.Linear(6, 8), nn.Tanh(), nn.Linear(8, 3))
+    network = nn.Sequential(nn.Linear(6, 8), middle(), nn.Linear(8, 3))
     reparametrize(network)
     generator = torch.Generator().manual_seed(1)
+    # Parts of 4 and 3 rows, so that their shares matter; the last batch of an epoch has 6.
     data = torch.randn(41, 6, generator=generator), torch.randint(0, 3, (41,), generator=generator)
     run = trainer.train(
         network,
         torch.optim.SGD(parameter_groups(network, kappa=1e-3, lr=0.1), momentum=0.9),
         lambda model, batch: nn.functional.cross_entropy(model(batch[0]), batch[1]),
-        Minibatches(*data, batch_size=10),  # the last batch of an epoch has one row
+        Minibatches(*data, batch_size=7),
         epochs=6,
         clip_norm=0.5,
         callbacks=[every(5, recorder(lambda run: {"loss": 0.0 if run.last_loss is None else run.last_loss}))],
-        checkpoints=Checkpoints(f"{folder}/checkpoints", "key"),
+        checkpoints=Checkpoints(checkpoints, "key"),
     )
-    result = {"model": network.state_dict(), "losses": [row["loss"] for row in run.rows], "step": run.step}
-    torch.save(result, f"{folder}/rank{os.environ.get('RANK', '')}.pt")
-    return result
+    return {"model": network.state_dict(), "losses": [row["loss"] for row in run.rows], "step": run.step}
 
 
 def in_two_processes(words: list[str], folder: Path) -> None:
@@ -67,15 +72,19 @@ def in_two_processes(words: list[str], folder: Path) -> None:
 
 def test_two_processes_follow_the_path_of_one(tmp_path):
     (tmp_path / "one").mkdir()
-    one = train(str(tmp_path / "one"))
+    one = both(str(tmp_path / "one"))
     in_two_processes(["-c", FOLLOWING, str(Path(__file__).parent), str(tmp_path)], tmp_path)
     two, follower = (torch.load(tmp_path / f"rank{rank}.pt", weights_only=True) for rank in "01")
-    assert follower["losses"] == two["losses"]
-    assert all(torch.equal(follower["model"][name], tensor) for name, tensor in two["model"].items())
-    assert one["step"] == two["step"] == 30
-    torch.testing.assert_close(two["losses"], one["losses"], rtol=1e-5, atol=1e-6)
-    torch.testing.assert_close(two["model"], dict(one["model"]), rtol=1e-5, atol=1e-6)
-    assert len(list((tmp_path / "checkpoints").glob("*.pt"))) == 1
+    for kind in ("plain", "norm"):
+        assert one[kind]["step"] == two[kind]["step"] == 36
+        assert follower[kind]["losses"] == two[kind]["losses"]
+        assert all(torch.equal(follower[kind]["model"][name], t) for name, t in two[kind]["model"].items())
+        assert len(list((tmp_path / kind).glob("*.pt"))) == 1
+    torch.testing.assert_close(two["plain"]["losses"], one["plain"]["losses"], rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(two["plain"]["model"], dict(one["plain"]["model"]), rtol=1e-5, atol=1e-6)
+    # Statistics of three or four rows instead of seven: near, and not the same.
+    means = [result["norm"]["model"]["1.running_mean"] for result in (one, two)]
+    assert 0 < (means[0] - means[1]).abs().max() < 0.1
 
 
 def test_a_run_of_two_processes_has_the_rows_of_one(tmp_path, cli):
