@@ -2,8 +2,8 @@
 
     python scripts/benchmark_spred_overhead.py [--pairs 15] [--threads 2] [--output results/reference/spred_overhead]
 
-A dense step and a spred step in turn, in one process, on the same batch; a ratio is of two neighbours in time, and which
-goes first alternates. A step is forward, backward and update: SGD with momentum and weight decay, for both. Memory is
+A dense step and a spred step in turn, in one process, on the same batch; a ratio is of two neighbours in time, and
+which goes first alternates. A step is forward, backward and update: SGD with momentum, weight decay. Memory is
 the peak of a process that makes three steps and nothing else. Images are random: their values do not change the time.
 """
 
