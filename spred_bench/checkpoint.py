@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from spred_bench import distributed
 from spred_bench.errors import UserError
 from spred_bench.snapshot import ModelMismatch, load_tensors
 
@@ -57,11 +58,13 @@ class Checkpoints:
         return by_steps or (self.every_s is not None and time.monotonic() - self._saved_s >= self.every_s)
 
     def save(self, step: int, state: dict) -> Path:
-        """Write `state` beside and rename; then forget all but the newest two.
+        """Write `state` beside and rename; then forget all but the newest two. Of several processes, the first does.
 
         Where the disk refuses there is a warning, and the training goes on: its rows need far less room than this.
         """
         path = self.folder / f"step-{step:010d}.pt"
+        if not distributed.leads():
+            return path
         buffer = io.BytesIO()
         torch.save({"key": self.key, "state": state}, buffer)
         try:

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from spred_bench import distributed, records, runner, signals
 from spred_bench import plan as plans
-from spred_bench import records, runner, signals
 from spred_bench.errors import Busy, UserError
 
 
@@ -59,6 +59,8 @@ class Job:
         except signals.Interrupted as interruption:
             print(f"spred-bench: {interruption}; the same command continues", file=sys.stderr)
             return Result("interrupted", interruption.code, str(interruption), interruption.signum)
+        if not distributed.leads():
+            return Result("done", 0, str(outcome))  # the first process speaks for all
         if self.sweep_file:
             print(f"{plan.name} {plan.run_id}: {outcome}")
         else:

@@ -13,7 +13,7 @@ from spred_bench import sparsity
 from spred_bench.callbacks import every, recorder
 from spred_bench.checkpoint import Checkpoints
 from spred_bench.classification import Recipe, accuracy, fit
-from spred_bench.data.images import Images
+from spred_bench.splits import Data
 
 _N_CURVE_POINTS = 10
 _NORM_BINS = np.arange(-10.0, 2.01, 0.25)  # decades; the first bin takes everything smaller
@@ -31,25 +31,6 @@ class Criteria:
 
 
 @dataclass(frozen=True)
-class Split:
-    """Images (n, channels, height, width), floats within 0 and 1, and labels (n,), on the device."""
-
-    images: Tensor
-    labels: Tensor
-
-
-@dataclass(frozen=True)
-class Data:
-    """The three splits, image shape and number of classes."""
-
-    train: Split
-    dev: Split
-    test: Split
-    shape: tuple[int, ...]
-    n_classes: int
-
-
-@dataclass(frozen=True)
 class Trained:
     """One network after training, plain again, and how it got there. `together`: how many trained as one."""
 
@@ -60,22 +41,6 @@ class Trained:
     train_s: float
     together: int
     curve: list[dict] = field(default_factory=list)
-
-
-def to_device(images: Images, dev_fraction: float, device: str) -> Data:
-    """Split off dev and move everything to `device`."""
-    rows, dev_rows = images.dev_split(dev_fraction)
-
-    def split(x, y) -> Split:
-        return Split(torch.from_numpy(x).to(device).float().div_(255), torch.from_numpy(y).to(device))
-
-    return Data(
-        split(images.x_train[rows], images.y_train[rows]),
-        split(images.x_train[dev_rows], images.y_train[dev_rows]),
-        split(images.x_test, images.y_test),
-        images.shape,
-        images.n_classes,
-    )
 
 
 def train_all(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from spred_bench import __version__, integrity, records, signals, timing
+from spred_bench import __version__, distributed, integrity, records, signals, timing
 from spred_bench.errors import Skip, UserError
 from spred_bench.plan import Plan
 from spred_bench.progress import show as _progress
@@ -67,6 +67,9 @@ def run(plan: Plan, command: str, report: Callable[[str], None] = print, launch:
     """
     cells = plan.task.cells()
     _require_distinct(cells)
+    distributed.join(plan.settings.device)
+    if not distributed.leads():
+        return _follow(plan, cells)
     with records.open_run(plan.settings.results_dir, plan.name, plan.run_id) as directory:
         previous = directory.manifest()
         if plan.settings.force and not (launch and previous.get("launch") == launch):
@@ -78,6 +81,7 @@ def run(plan: Plan, command: str, report: Callable[[str], None] = print, launch:
         outcome = Outcome(directory.path)
         todo = [(index, cell) for index, cell in enumerate(cells) if cell.id not in finished]
         outcome.reused = len(cells) - len(todo)
+        distributed.from_first([index for index, _ in todo])
         integrity.restore_records(plan, directory, report)
         if not todo and previous.get("status") == "done":
             _warn_if_other_code(previous, report)
@@ -94,6 +98,8 @@ def run(plan: Plan, command: str, report: Callable[[str], None] = print, launch:
             if hasattr(plan.task, "close"):
                 plan.task.close()
         _end(plan, directory, manifest, "failed" if outcome.failed else "done", outcome)
+        if not outcome.failed:
+            shutil.rmtree(directory.path / "checkpoints", ignore_errors=True)  # what cells share and the last one left
     return outcome
 
 
@@ -120,6 +126,17 @@ def _run_cells(plan, directory, todo, outcome, report) -> None:
             reason = f": {entry['note']}" if entry["note"] else ""
             line = f"[{number}/{len(todo)}] {cell.id} {entry['status']} {entry['seconds']:.2f} s{reason}"
             bar.end(line, important=bool(reason))
+
+
+def _follow(plan: Plan, cells: list[Cell]) -> Outcome:
+    """Compute the cells that the first process does, with it, and write nothing."""
+    directory = RunDirectory(plan.settings.results_dir / plan.name / plan.run_id, plan.name)
+    outcome = Outcome(directory.path)
+    for index in distributed.from_first(None):
+        plan.task.scratch = directory.scratch(cells[index])
+        entry = run_cell(plan.task, cells[index])
+        outcome.failed += entry["status"] == "failed"
+    return outcome
 
 
 def _begin(plan: Plan, directory: RunDirectory, command: str, launch: str) -> dict:

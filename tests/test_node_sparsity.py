@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
-from spred_bench import nodes, sparsity
+from spred_bench import nodes, sparsity, splits
 from spred_bench.checkpoint import Checkpoints
 from spred_bench.classification import Recipe
 from spred_bench.data.digits import Source
@@ -131,7 +131,7 @@ def test_a_training_that_diverges_says_so_and_keeps_the_last_finite_step():
 
 
 def train_one_that_diverges(**more) -> list[nodes.Trained]:
-    data = nodes.to_device(Source().load(0), 0.1, "cpu")
+    data = splits.to_device(Source().load(0), 0.1, "cpu")
     model = Model(hidden=8, bias="none")
     recipe = Recipe(epochs=2, batch_size=64, learning_rate=0.1, optimizer="sgd")
     return nodes.train_all(model, Method(), [1e-3, 1e6], data, recipe, 0, CRITERIA, 0.0, **more)

@@ -140,10 +140,10 @@ class Task:
 
     def _load(self, label: str):
         """The same on the device, split."""
-        from spred_bench import nodes
+        from spred_bench import splits
 
         if label not in self._on_device:
-            self._on_device = {label: nodes.to_device(self._images(label), self.dev_fraction, self.device)}
+            self._on_device = {label: splits.to_device(self._images(label), self.dev_fraction, self.device)}
         return self._on_device[label]
 
     def summary(self, records: pd.DataFrame) -> pd.DataFrame:
