@@ -21,6 +21,7 @@ LAYERS = (
     ("integrity",),
     ("plan",),
     ("tasks",),
+    ("selectors",),
     ("solvers", "methods", "stacked", "estimators"),
     ("isolation", "worker", "nodes", "classification"),
     ("trainer", "monitor"),
