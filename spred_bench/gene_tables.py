@@ -77,7 +77,7 @@ def data_table(records: pd.DataFrame) -> pd.DataFrame:
                 "left out": int(values["n_constant_features"] + values["n_empty_features"]),
                 "missing values": int(values["n_missing_values"]),
                 "classes": int(group["n_classes"].iloc[0]),
-                "labels by factor": ", ".join(f"{f} {n:.0f}" for f, n in zip(labels["factor"], labels["value"])),
+                "labels by factor": ", ".join(labels["factor"] + " " + labels["value"].astype(int).astype(str)),
                 "majority": values["majority_rate"],
                 "ceiling": values["ceiling"],
             }
@@ -86,7 +86,7 @@ def data_table(records: pd.DataFrame) -> pd.DataFrame:
 
 
 def gene_table(records: pd.DataFrame) -> pd.DataFrame:
-    """Every feature that was selected, the most frequent first: in which share of samplings, and its mean rank there."""
+    """Every feature ever selected, the most frequent first: its share of the samplings, and its mean rank in them."""
     found = []
     for key, group in _selections(records).groupby(_METHOD, sort=False):
         rows = [

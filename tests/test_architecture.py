@@ -28,8 +28,8 @@ LAYERS = (
     ("trainer", "monitor"),
     ("data", "models", "callbacks", "checkpoint", "forward", "snapshot", "batches", "schedules", "optimizers"),
     ("plots", "collecting", "listing", "gene_tables"),
-    ("components", "lasso", "lines", "stability", "intervals", "second_order", "redundancy", "sparsity", "records", "timing", "device"),
-    ("pool", "progress", "download", "locking"),
+    ("components", "lasso", "lines", "second_order", "redundancy", "sparsity", "records", "timing", "device"),
+    ("pool", "progress", "download", "locking", "stability", "intervals"),
     ("signals", "pool_server"),
     ("errors", "__init__"),
 )

@@ -7,12 +7,11 @@ from spred_bench.intervals import bootstrap
 from spred_bench.plots._style import MARKERS, colours
 
 TASKS = ("gene_selection",)
-_MOST_PANELS = 6
-_BINS_PER_OCTAVE = 1
+_MOST_PANELS = 12
 
 
 def draw(records: pd.DataFrame):
-    """Lines: dev accuracy along each method's path, the best setting of each octave of the number of features.
+    """Lines: dev accuracy along each method's path, the best point of each octave of the number of features.
 
     Markers: test accuracy of the settings chosen by dev, with 95 % bootstrap intervals, at the median number.
     """
@@ -22,7 +21,7 @@ def draw(records: pd.DataFrame):
     if test.empty:
         return None
     panels = list(test.groupby(["dataset", "protocol"], sort=False))[:_MOST_PANELS]
-    columns = min(len(panels), 3)
+    columns = 2 if len(panels) == 4 else min(len(panels), 3)
     rows = -(-len(panels) // columns)
     size = (max(3.1 * columns, 4.2), 2.7 * rows + 0.7)
     figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, layout="constrained")
@@ -45,17 +44,16 @@ def draw(records: pd.DataFrame):
         ax.set_title(f"{key[0]}, {key[1]}, {own['seed'].nunique()} samplings")
     for ax in list(axes.flat)[len(panels) :]:
         ax.remove()
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 2 + columns))
+    named = {label: handle for ax in figure.axes for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)}
+    figure.legend(named.values(), named.keys(), loc="outside lower center", ncols=min(len(named), 2 + columns))
     return figure
 
 
 def _path(ax, rows: pd.DataFrame, colour: str) -> None:
-    """Dev accuracy over the number of features: means over samplings, the best setting of each octave."""
+    """Dev accuracy over the number of features: means over samplings, the best point of each octave."""
     path = rows[rows["metric"].isin(["path_accuracy", "path_n_selected"])]
-    table = path.pivot_table(index="settings", columns="metric", values="value", aggfunc="mean")
-    table = table[table["path_n_selected"] >= 1] if len(table) > 1 else table[:0]
-    octaves = np.round(np.log2(table["path_n_selected"])).to_numpy()
-    best = table.sort_values("path_accuracy").groupby(octaves[table["path_accuracy"].argsort()]).tail(1)
-    best = best.sort_values("path_n_selected")
+    points = path.pivot_table(index="point", columns="metric", values="value", aggfunc="mean")
+    points = points[points["path_n_selected"] >= 1] if len(points) > 1 else points[:0]
+    octaves = np.round(np.log2(points["path_n_selected"]))
+    best = points.sort_values("path_accuracy").groupby(octaves).tail(1).sort_values("path_n_selected")
     ax.plot(best["path_n_selected"], best["path_accuracy"], color=colour, linewidth=1, alpha=0.7)

@@ -7,7 +7,7 @@ from spred_bench.gene_tables import stability_table
 from spred_bench.plots._style import colours
 
 TASKS = ("gene_selection",)
-_MOST_PANELS = 6
+_MOST_PANELS = 12
 
 
 def draw(records: pd.DataFrame):
@@ -20,16 +20,21 @@ def draw(records: pd.DataFrame):
     panels = list(table.groupby(["dataset", "protocol"], sort=False))[:_MOST_PANELS]
     methods = list(table["method"].unique())
     palette = colours(methods)
-    size = (1.2 + 2.3 * len(panels), 1.2 + 0.22 * len(methods))
-    figure, axes = plt.subplots(1, len(panels), figsize=size, sharey=True, squeeze=False, layout="constrained")
-    for ax, (key, rows) in zip(axes[0], panels, strict=True):
-        heights = [methods.index(method) for method in rows["method"]]
-        shades = [palette[method] for method in rows["method"]]
-        ax.hlines(heights, 0, rows["stability"], color=shades, linewidth=1)
-        ax.scatter(rows["stability"], heights, c=shades, s=22, zorder=3)
-        ax.scatter(rows["jaccard"], heights, facecolors="none", edgecolors=shades, s=22, zorder=3)
-        ax.set(xlabel="stability (filled), Jaccard (open)", title=f"{key[0]}, {key[1]}", xlim=(-0.05, 1.05))
+    columns = 2 if len(panels) == 4 else min(len(panels), 3)
+    rows = -(-len(panels) // columns)
+    size = (1.4 + 2.3 * columns, rows * (0.8 + 0.2 * len(methods)) + 0.3)
+    figure, axes = plt.subplots(rows, columns, figsize=size, sharey=True, squeeze=False, layout="constrained")
+    for ax, (key, own) in zip(axes.flat, panels, strict=False):
+        heights = [methods.index(method) for method in own["method"]]
+        shades = [palette[method] for method in own["method"]]
+        ax.hlines(heights, 0, own["stability"], color=shades, linewidth=1)
+        ax.scatter(own["stability"], heights, c=shades, s=22, zorder=3)
+        ax.scatter(own["jaccard"], heights, facecolors="none", edgecolors=shades, s=22, zorder=3)
+        ax.set(title=f"{key[0]}, {key[1]}", xlim=(-0.05, 1.05))
         ax.set_yticks(np.arange(len(methods)), methods)
         ax.grid(axis="y", visible=False)
-    axes[0, 0].invert_yaxis()
+    for ax in list(axes.flat)[len(panels) :]:
+        ax.remove()
+    axes[0, 0].set_ylim(len(methods) - 0.5, -0.5)
+    figure.supxlabel("stability (filled), Jaccard index (open)", fontsize=9)
     return figure

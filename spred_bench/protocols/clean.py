@@ -1,4 +1,4 @@
-"""What a user can trust: one factor is the label, a sample enters once, and nothing that is fitted has seen the test part.
+"""What a user can trust: one factor is the label, a sample enters once, and nothing fitted has seen the test part.
 
 Stratified 60/20/20. From the training part alone come the decision to take logarithms, the medians that stand in for
 missing values, and mean and standard deviation of every feature.
@@ -18,7 +18,7 @@ _SMALLEST_CLASS = 3  # one sample for each part
 @component
 class Protocol:
     """factor: name of the factor type, or several, of which the first that can serve is taken; null: the only one
-    that can. A factor can serve if it has two classes or more, each of three samples or more.  exclude: classes left out.
+    that can. One can serve if it has at least two classes, each of three samples or more.  exclude: classes left out.
     """
 
     factor: str | list[str] | None = None

@@ -41,7 +41,7 @@ class Task:
 
     key_columns: ClassVar = (
         *("protocol", "factor", "label", "n_samples", "n_features", "n_classes"),
-        *("settings", "kappa", "l1_strength", "features", "symbols"),
+        *("point", "settings", "kappa", "l1_strength", "features", "symbols"),
     )
 
     def __post_init__(self):
@@ -107,8 +107,8 @@ class Task:
     def _measure(self, cell: Cell, data: Expression):
         selections, fit_s, together = self._select(cell)
         sampling = self._prepared(cell)[cell.seed]
-        for selection in selections:
-            at = _at(selection)
+        for point, selection in enumerate(selections):
+            at = {"point": point, **_at(selection)}
             yield {**at, "metric": "path_n_selected", "value": len(selection.features)}
             yield {**at, "metric": "path_accuracy", "split": "dev", "value": selection.dev_accuracy}
         chosen = choose(selections)
@@ -201,5 +201,6 @@ def _at(selection) -> dict:
 
 
 def _names(data: Expression, features: np.ndarray) -> dict:
-    listed = np.asarray(features, dtype=int)[:_LONGEST_LIST]
-    return {"features": LIST_SEPARATOR.join(data.features[listed]), "symbols": LIST_SEPARATOR.join(data.symbols[listed])}
+    listed = features[:_LONGEST_LIST]
+    named = {"features": data.features[listed], "symbols": data.symbols[listed]}
+    return {column: LIST_SEPARATOR.join(names) for column, names in named.items()}
