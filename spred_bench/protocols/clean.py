@@ -114,18 +114,12 @@ def standardise(X: np.ndarray, train: np.ndarray) -> np.ndarray:
 
     Features that are constant or unknown in the training rows become 0 throughout: they can have taught nothing.
     """
-    medians = _medians(X[train])
-    X = np.where(np.isnan(X), medians, X)
+    gaps = np.isnan(X)
+    medians = np.zeros(X.shape[1], X.dtype)
+    holed = gaps.any(axis=0) & ~gaps[train].all(axis=0)
+    medians[holed] = np.nanmedian(X[np.ix_(train, holed)], axis=0)
+    X = np.where(gaps, medians, X)
     mean, std = X[train].mean(axis=0, dtype=np.float64), X[train].std(axis=0, dtype=np.float64)
     # A constant's deviation is not always exactly 0 in floating point.
     varies = std > 1e-6 * np.maximum(np.abs(mean), 1e-6)
     return np.where(varies, (X - mean) / np.where(varies, std, 1), 0)
-
-
-def _medians(X: np.ndarray) -> np.ndarray:
-    """Of each column, without NaN; 0 for a column of nothing else."""
-    medians = np.zeros(X.shape[1], X.dtype)
-    gaps = np.isnan(X)
-    some = gaps.any(axis=0) & ~gaps.all(axis=0)
-    medians[some] = np.nanmedian(X[:, some], axis=0)
-    return medians
