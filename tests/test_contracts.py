@@ -32,7 +32,9 @@ def build_all(group: str, name: str, **shared):
     return components.build_group(group, {name: spec_of(group, name)}, shared)
 
 
-@pytest.mark.parametrize(("group", "name"), [(g, n) for g in ("data", "solver", "method", "model", "selector") for n in GROUPS[g]])
+@pytest.mark.parametrize(
+    ("group", "name"), [(g, n) for g in ("data", "solver", "method", "model", "selector") for n in GROUPS[g]]
+)
 def test_yaml_holds_one_component_of_its_own_name_and_a_title(group, name):
     entry = yaml.safe_load((listing.config_dir() / group / f"{name}.yaml").read_text())
     assert list(entry) == [name]
