@@ -1,4 +1,4 @@
-"""Feature selection by spred with a linear model, Eq. (8) with f_l alone: one scalar u_j per feature, shared by classes.
+"""Feature selection by spred with a linear model, Eq. (8) with f_l alone: one scalar u_j per feature for all classes.
 
     min_{u, W, b}  CE(X diag(u) W + b) + kappa (|u|^2 + |W|^2)   =   min_{V, b}  CE(X V + b) + 2 kappa sum_j |V_j|_2
 
