@@ -50,7 +50,7 @@ def test_selections_say_what_they_claim(name):
         assert answers.shape == split.y_dev.shape and set(answers.tolist()) <= {0, 1, 2}
         assert point.dev_accuracy == np.mean(answers == split.y_dev)
     best = max(point.dev_accuracy for point in found)
-    assert best > (0.6 if name != "majority" else 0.2)
+    assert best > (0.5 if name != "majority" else 0.2)
 
 
 @pytest.mark.parametrize("name", SELECTORS)
@@ -87,7 +87,7 @@ def _n_points(chosen) -> int:
     return getattr(chosen, "n_points", 1) * int(np.prod([len(values) for values in lists], dtype=int))
 
 
-@pytest.mark.parametrize(("name", "module"), [("hsic_lasso", "pyHSICLasso")])
+@pytest.mark.parametrize(("name", "module"), [("hsic_lasso", "pyHSICLasso"), ("lassonet", "lassonet")])
 def test_a_missing_package_is_named_with_the_command_that_installs_it(name, module, monkeypatch):
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(Skip, match=r"not installed.*pip install 'spred-bench\[genes\]'"):

@@ -1,11 +1,11 @@
-"""Stability of selections and bootstrap intervals."""
+"""Stability of selections, and intervals of a mean."""
 
 from itertools import combinations
 
 import numpy as np
 import pytest
 
-from spred_bench.intervals import bootstrap
+from spred_bench.intervals import bootstrap, corrected
 from spred_bench.stability import jaccard, stability
 
 
@@ -38,4 +38,9 @@ def test_bootstrap_covers_the_mean_at_its_level():
     covered = np.mean([low < 0 < high for _, low, high in intervals])
     assert 0.88 <= covered <= 0.99
     assert all(low < mean < high for mean, low, high in intervals)
+    values = rng.normal(size=20)
+    low, high = corrected(values, 0.2)
+    plain = 2.093 * values.std(ddof=1) / np.sqrt(20)  # 97.5 % of Student's t with 19 degrees of freedom
+    assert (high - low) / 2 == pytest.approx(plain * np.sqrt(1 + 20 / 4), rel=1e-3)
+    assert (high + low) / 2 == pytest.approx(values.mean()) and np.isnan(corrected([1.0], 0.2)[0])
     assert bootstrap([2.0])[0] == 2 and np.isnan(bootstrap([2.0])[1]) and np.isnan(bootstrap([])[0])
