@@ -54,7 +54,7 @@ def small_sources(name: str, tmp_path, **arrays) -> list:
     if spec.get("path") == "???":
         np.savez(tmp_path / "own.npz", **arrays)
         spec |= {"path": str(tmp_path / "own.npz")}
-    small = {"n_samples": 12, "n_features": 8}
+    small = {"n_samples": 12, "n_features": 8, "n_informative": 3}
     known = components.parameters(components.load_target(spec["_target_"], name))
     spec |= {key: value for key, value in small.items() if key in known}
     shared = {"data_dir": Path(os.environ.get("SPRED_DATA_DIR", tmp_path))}
@@ -114,13 +114,13 @@ def test_expression_sources_are_reproducible_and_of_matching_shapes(name, tmp_pa
 def test_protocols_give_every_pair_to_one_part_and_divide_alike_twice(name):
     from spred_bench.data.expression import Source
 
-    data = Source(n_samples=40, n_features=30).load(0)
+    data = Source(n_samples=45, n_features=30).load(0)
     (protocol,) = build_all("protocol", name).values()
     labelled = protocol.label(data)
     first, second, other = (protocol.sample(data, labelled, seed) for seed in (0, 0, 1))
     parts = (first.split.y_train, first.split.y_dev, first.y_test)
     assert sorted(np.concatenate(parts)) == sorted(labelled.y)
-    assert [len(part) for part in parts] == [24, 8, 8]
+    assert [len(part) for part in parts] == [27, 9, 9]
     assert first.split.X_train.dtype == first.X_test.dtype == np.float32 and np.isfinite(first.X_test).all()
     np.testing.assert_array_equal(first.X_test, second.X_test)
     assert not np.array_equal(first.X_test, other.X_test)

@@ -22,7 +22,7 @@ SUBSETS = (("tumour", "disease state", "GSM1,GSM2"), ("normal", "disease state",
 
 def soft_text(rows=ROWS, columns=SAMPLES, subsets=SUBSETS, features=3, samples=4, end="!dataset_table_end\n") -> str:
     lines = ["^DATABASE = Geo", "!Database_name = Gene Expression Omnibus (GEO)", "^DATASET = GDS999"]
-    lines += ["!dataset_title = A = B, with \"quotes\"", f"!dataset_feature_count = {features}"]
+    lines += ['!dataset_title = A = B, with "quotes"', f"!dataset_feature_count = {features}"]
     lines += [f"!dataset_sample_count = {samples}"]
     for i, (label, kind, members) in enumerate(subsets, 1):
         lines += [f"^SUBSET = GDS999_{i}", f"!subset_description = {label}", f"!subset_sample_id = {members}"]
@@ -58,7 +58,7 @@ def test_gds_values_names_and_labels(write, name):
 def test_full_gds_with_annotation_and_stray_quotation_marks(write):
     text = soft_text().replace("ID_REF\tIDENTIFIER\tGSM1\tGSM2\tGSM3\tGSM4", "{0}\tGene title\tGO:Function")
     text = text.format("ID_REF\tIDENTIFIER\tGSM1\tGSM2\tGSM3\tGSM4").replace("^SUBSET", "^Annotation\n!x\n^SUBSET", 1)
-    for row, title in zip(ROWS, ('"5\' end', 'a "b', ""), strict=True):
+    for row, title in zip(ROWS, ("\"5' end", 'a "b', ""), strict=True):
         text = text.replace(row, f"{row}\t{title}\t")
     data = read_gds(write(text, "GDS999_full.soft"))
     assert data.X.shape == (4, 3) and data.symbols[2] == "MYC"
