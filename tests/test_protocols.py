@@ -43,7 +43,7 @@ def test_paper_scales_like_the_authors_before_the_split():
     found = np.concatenate([sampling.split.X_train, sampling.split.X_dev, sampling.X_test])
     filled = np.nan_to_num(X)
     expected = (filled - filled.mean(axis=0)) / filled.std()
-    np.testing.assert_allclose(np.sort(found, axis=0), np.sort(expected, axis=0), rtol=1e-5)
+    np.testing.assert_allclose(np.sort(found, axis=0), np.sort(expected, axis=0), rtol=1e-5, atol=1e-6)
     assert sampling.n_imputed == 1
 
 
@@ -118,9 +118,9 @@ def test_logarithms_are_taken_of_intensities_only():
 
 def test_missing_values_become_training_medians_and_empty_or_constant_training_columns_zeros():
     X = np.array([[1.0, 2, 5], [3, np.nan, 5], [5, np.nan, 5], [np.nan, 7, 9]])
-    scaled = clean.standardise(X, np.array([0, 1, 2]))
-    assert scaled[3, 0] == pytest.approx(0) and scaled[0, 0] == pytest.approx(-np.sqrt(1.5))
-    assert (scaled[:, 1:] == 0).all()
+    clean.standardise(X, np.array([0, 1, 2]))
+    assert X[3, 0] == pytest.approx(0) and X[0, 0] == pytest.approx(-np.sqrt(1.5))
+    assert (X[:, 1:] == 0).all()
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,5 @@ def part_sizes(n: int) -> tuple[int, int]:
 
 
 def assemble(X: np.ndarray, y: np.ndarray, train, dev, test, n_imputed: int, log: bool) -> Sampling:
-    """A Sampling from the scaled pairs and the indices of its parts."""
-    X = X.astype(np.float32, copy=False)
+    """A Sampling from the scaled pairs, float32, and the indices of its parts."""
     return Sampling(Split(X[train], y[train], X[dev], y[dev]), X[test], y[test], n_imputed, log)

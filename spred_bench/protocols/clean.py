@@ -39,8 +39,9 @@ class Protocol:
         n_imputed = int(np.isnan(X).sum())
         log = needs_logarithm(X[train])
         if log:
-            X = np.log2(np.maximum(X, 1))  # NaN stays NaN
-        return assemble(standardise(X, train), labelled.y, train, dev, test, n_imputed, log)
+            X = np.log2(np.maximum(X, 1, out=X), out=X)  # NaN stays NaN
+        standardise(X, train)
+        return assemble(X, labelled.y, train, dev, test, n_imputed, log)
 
     def _labels(self, data: Expression, factor: str) -> np.ndarray:
         labels = data.factors[factor]
@@ -109,17 +110,19 @@ def needs_logarithm(X: np.ndarray) -> bool:
     return bool(high > 100 or (top - low > 50 and quartile > 0))
 
 
-def standardise(X: np.ndarray, train: np.ndarray) -> np.ndarray:
-    """X (n, d) with the medians of its training rows for NaN, and their mean 0 and variance 1.
+def standardise(X: np.ndarray, train: np.ndarray) -> None:
+    """In place, X (n, d): medians of the training rows for NaN, then their mean to 0 and their variance to 1.
 
     Features that are constant or unknown in the training rows become 0 throughout: they can have taught nothing.
     """
     gaps = np.isnan(X)
-    medians = np.zeros(X.shape[1], X.dtype)
-    holed = gaps.any(axis=0) & ~gaps[train].all(axis=0)
-    medians[holed] = np.nanmedian(X[np.ix_(train, holed)], axis=0)
-    X = np.where(gaps, medians, X)
+    if gaps.any():
+        medians = np.zeros(X.shape[1], X.dtype)
+        holed = gaps.any(axis=0) & ~gaps[train].all(axis=0)
+        medians[holed] = np.nanmedian(X[np.ix_(train, holed)], axis=0)
+        np.copyto(X, medians, where=gaps)
     mean, std = X[train].mean(axis=0, dtype=np.float64), X[train].std(axis=0, dtype=np.float64)
     # A constant's deviation is not always exactly 0 in floating point.
     varies = std > 1e-6 * np.maximum(np.abs(mean), 1e-6)
-    return np.where(varies, (X - mean) / np.where(varies, std, 1), 0)
+    X -= mean.astype(X.dtype)
+    X *= np.where(varies, 1 / np.where(varies, std, 1), 0).astype(X.dtype)

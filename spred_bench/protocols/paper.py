@@ -33,11 +33,13 @@ class Protocol:
 
     def sample(self, data: Expression, labelled: Labelled, seed: int) -> Sampling:
         """The authors' scaling of all pairs, missing values as 0, and one random division of them."""
-        pairs = data.X[labelled.rows]
-        missing = np.isnan(pairs)
-        X = np.where(missing, 0, pairs).astype(np.float64)
+        X = data.X[labelled.rows]
+        missing = np.isnan(X)
+        X[missing] = 0
         # One standard deviation of all values together, about their common mean: as the authors had it.
-        X = (X - X.mean(axis=0)) / (X.std() + 1e-10)
+        std = X.std(dtype=np.float64) + 1e-10
+        X -= X.mean(axis=0, dtype=np.float64).astype(np.float32)
+        X /= np.float32(std)
         order = np.random.default_rng([seed, 5]).permutation(len(X))
         n_dev, n_test = part_sizes(len(X))
         test, dev, train = np.split(order, [n_test, n_test + n_dev])
