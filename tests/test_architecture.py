@@ -21,7 +21,7 @@ LAYERS = (
     ("integrity",),
     ("plan",),
     ("tasks",),
-    ("selectors",),
+    ("selectors", "feature_selection"),
     ("solvers", "methods", "stacked", "estimators"),
     ("isolation", "worker", "nodes", "classification"),
     ("trainer", "monitor"),
