@@ -22,7 +22,7 @@ LAYERS = (
     ("plan",),
     ("tasks",),
     ("protocols",),
-    ("selectors",),
+    ("selectors", "feature_selection"),
     ("solvers", "methods", "stacked", "estimators"),
     ("isolation", "worker", "nodes", "classification"),
     ("trainer", "monitor"),

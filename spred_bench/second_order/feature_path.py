@@ -63,6 +63,7 @@ class FeaturePath:
         self.loss = Softmax(y, n_classes)
         self.V = {}  # feature: coefficients (C-1,), of the living
         self.b = self.loss.intercept() if intercept else np.zeros(self.loss.width)
+        self.n_rounds = 0  # working sets tried so far
         self._look()
         self.kappa_max = float(self.pull.max(initial=0.0)) / 2
 
@@ -74,6 +75,7 @@ class FeaturePath:
                 break
             if not new and not self.V:
                 break
+            self.n_rounds += 1
             self._solve_on([*self.V, *new], kappa, careful=attempt > 2)
             self._look()
         return self._point(kappa, self.V, self.b) if self.depth == 2 else self._deepen(kappa)
