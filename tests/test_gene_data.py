@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spred_bench import download
 from spred_bench.data.expression import Source as Planted
 from spred_bench.data.expression_file import Source as File
 from spred_bench.data.gds import Source as Gds
@@ -200,21 +199,6 @@ def test_planted_genes_differ_between_classes_and_neighbours_correlate():
     assert correlation[~same].mean() == pytest.approx(0, abs=0.05)
     with pytest.raises(ValueError, match="n_informative"):
         Planted(n_features=3, n_informative=4)
-
-
-def test_a_checksum_nobody_knew_is_recorded_and_holds(tmp_path, monkeypatch):
-    def arrive(url, target, sha256):
-        target.write_bytes(b"content")
-
-    monkeypatch.setattr(download, "_download", arrive)
-    target, lines = tmp_path / "data", []
-    download.fetch(["https://example.org/data"], target, None, report=lines.append)
-    assert "recorded" in lines[0] and download.recorded_checksum(target) == download.checksum(target)
-    download.fetch(["https://example.org/data"], target, None, report=lines.append)
-    assert "there already, checked" in lines[1]
-    target.write_bytes(b"changed")
-    with pytest.raises(UserError, match="another file, or damaged"):
-        download.fetch(["https://example.org/data"], target, None)
 
 
 @pytest.mark.skipif("SPRED_DATA_DIR" not in os.environ, reason="SPRED_DATA_DIR names no folder with geo/GDS507")
