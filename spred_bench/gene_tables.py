@@ -70,7 +70,7 @@ def data_table(records: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for key, group in described.groupby(_DATA, sort=False):
         values = group.drop_duplicates("metric").set_index("metric")["value"]
-        labels = group[group["metric"] == "n_labels"]
+        labels = group[group["metric"] == "n_labels"].drop_duplicates("factor")
         whole = {name: int(values[f"n_{name}"]) for name in ("samples", "pairs")}
         rows.append(
             {

@@ -96,6 +96,7 @@ def test_foreign_files_are_rejected_by_name(write, tmp_path):
         with pytest.raises(UserError, match=message) as caught:
             read_gds(path)
         assert path.name in str(caught.value)
+    assert File(path=write(soft_text())).load(0).symbols[1] == "BRCA1"
     with pytest.raises(UserError, match="holds GDS999, not GDS1815"):
         read_gds(write(soft_text()), "GDS1815")
 

@@ -49,7 +49,8 @@ class Task:
         self._sources = {getattr(source, "name", label): source for label, source in self.data.items()}
         if len(self._sources) < len(self.data):
             raise ValueError("the same data set is asked for twice")
-        self._labelled, self._samplings, self._selected = {}, ((), []), ((), None)
+        self._read, self._labelled = {}, {}
+        self._samplings, self._selected = ((), {}), ((), {})
 
     def cells(self) -> list[Cell]:
         """Per data set and protocol: its description, then every selector on every sampling."""
@@ -83,7 +84,6 @@ class Task:
             "n_samples": len(labelled.y),
             "n_features": data.X.shape[1],
             "n_classes": len(labelled.classes),
-            **data.keys,
         }
         rows = self._describe(data, labelled) if not cell.method else self._measure(cell, data)
         for row in rows:
@@ -135,9 +135,10 @@ class Task:
 
     def _select(self, cell: Cell):
         """(selections, seconds of one sampling, samplings trained together); kept for the neighbours of the batch."""
-        selector, samplings = self.selector[cell.method], self._prepared(cell)
+        selector = self.selector[cell.method]
         if hasattr(selector, "check"):
             selector.check()
+        samplings = self._prepared(cell)
         n_classes = len(self._pairs(cell.dataset, cell.keys["protocol"])[1].classes)
         if not hasattr(selector, "select_many"):
             with Stopwatch(self.device) as watch:
@@ -148,9 +149,9 @@ class Task:
             splits = [sampling.split for sampling in samplings.values()]
             with Stopwatch(self.device) as watch:
                 found = selector.select_many(splits, n_classes, list(samplings), self.device)
-            self._selected = (key, (dict(zip(samplings, found, strict=True)), watch.elapsed_s / len(samplings)))
-        found, fit_s = self._selected[1]
-        return found[cell.seed], fit_s, len(samplings)
+            fit_s = watch.elapsed_s / len(samplings)
+            self._selected = (key, {seed: (one, fit_s) for seed, one in zip(samplings, found, strict=True)})
+        return *self._selected[1][cell.seed], len(samplings)
 
     def _prepared(self, cell: Cell) -> dict:
         """{seed: sampling} of the batch that a cell belongs to, kept for its neighbours."""
@@ -158,7 +159,7 @@ class Task:
         seeds = next(batch for batch in self._batches(cell.dataset, protocol) if cell.seed in batch)
         key = (cell.dataset, protocol, *seeds)
         if self._samplings[0] != key:
-            self._samplings = ((), [])  # let go of the old before making the new
+            self._samplings = ((), {})  # let go of the old before making the new
             data, labelled = self._pairs(cell.dataset, protocol)
             sample = self.protocol[protocol].sample
             self._samplings = (key, {seed: sample(data, labelled, seed) for seed in seeds})
@@ -173,10 +174,12 @@ class Task:
 
     def _pairs(self, dataset: str, protocol: str):
         """(data, labelled). Skip where the file is missing and not required."""
+        if dataset not in self._read:
+            self._read[dataset] = self._sources[dataset].load(self.seed)
+        data = self._read[dataset]
         if (dataset, protocol) not in self._labelled:
-            data = self._sources[dataset].load(self.seed)
-            self._labelled[dataset, protocol] = data, self.protocol[protocol].label(data)
-        return self._labelled[dataset, protocol]
+            self._labelled[dataset, protocol] = self.protocol[protocol].label(data)
+        return data, self._labelled[dataset, protocol]
 
     def summary(self, records: pd.DataFrame) -> dict[str, pd.DataFrame]:
         """Tables 1 and 2."""
