@@ -11,11 +11,13 @@ At depth 3 the penalty is kappa (|u|^2 + |u'|^2 + |W|^2), that is 3 kappa sum_j 
 is the local minimum below that of depth 2 at the same kappa, so that features can only leave.
 """
 
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from scipy.optimize import minimize
+from threadpoolctl import ThreadpoolController
 
 from spred_bench.second_order.softmax import Softmax
 
@@ -28,6 +30,12 @@ _LARGEST_NEWTON = 500
 _NEWTON_STEPS = 12
 # A feature this much smaller than the largest, and not pulled at, is dead.
 _DEAD = 1e-6
+
+
+@cache
+def _pools() -> ThreadpoolController:
+    """The libraries' pools of threads, looked for once: that takes as long as a point of the path."""
+    return ThreadpoolController()
 
 
 class PathPoint(NamedTuple):
@@ -64,11 +72,17 @@ class FeaturePath:
         self.V = {}  # feature: coefficients (C-1,), of the living
         self.b = self.loss.intercept() if intercept else np.zeros(self.loss.width)
         self.n_rounds = 0  # working sets tried so far
-        self._look()
+        with _pools().limit(limits=1):
+            self._look()
         self.kappa_max = float(self.pull.max(initial=0.0)) / 2
 
     def at(self, kappa: float) -> PathPoint:
         """The solution at `kappa` > 0."""
+        # The products are small: a second thread costs more than it saves, on a busy machine a hundred times more.
+        with _pools().limit(limits=1):
+            return self._at(kappa)
+
+    def _at(self, kappa: float) -> PathPoint:
         for attempt in range(_MAX_ROUNDS):
             new = [j for j in np.argsort(-self.pull)[: max(_FEWEST_NEW, len(self.V))] if self._pulled(j, kappa)]
             if attempt and not new and self._residual(kappa) <= self.tol:
