@@ -21,12 +21,12 @@ from threadpoolctl import ThreadpoolController
 
 from spred_bench.second_order.softmax import Softmax
 
-_MAX_ROUNDS = 50
+_MAX_ROUNDS = 12
 _FEWEST_NEW = 10
 # Relative accuracy of L-BFGS where Newton's method follows.
 _LOOSE = 1e-3
 # Beyond this many coefficients a Newton step costs more than L-BFGS to the end.
-_LARGEST_NEWTON = 500
+_LARGEST_NEWTON = 1000
 _NEWTON_STEPS = 12
 # A feature this much smaller than the largest, and not pulled at, is dead.
 _DEAD = 1e-6
@@ -126,7 +126,8 @@ class FeaturePath:
         A = np.asfortranarray(self.X[:, columns], dtype=np.float64)
         start = np.array([self.V.get(j, self._birth(j, kappa, A[:, i])) for i, j in enumerate(columns)])
         lands = start.size <= _LARGEST_NEWTON
-        accuracy = _LOOSE if lands and not careful else 0.01 * self.tol
+        # A feature hardly pulled in has a gradient of the order of its excess, times that of its mask.
+        accuracy = 1e-5 * self.tol if careful else _LOOSE if lands else 0.01 * self.tol
         V, b = self._descend(A, start, self.b, kappa, 2, accuracy)
         norms, pull = np.linalg.norm(V, axis=1), np.linalg.norm(A.T @ self.loss.value(A @ V + b)[1], axis=1)
         alive = (norms > _DEAD * norms.max()) | (pull > 2 * kappa)
