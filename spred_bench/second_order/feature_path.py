@@ -11,23 +11,31 @@ At depth 3 the penalty is kappa (|u|^2 + |u'|^2 + |W|^2), that is 3 kappa sum_j 
 is the local minimum below that of depth 2 at the same kappa, so that features can only leave.
 """
 
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from scipy.optimize import minimize
+from threadpoolctl import ThreadpoolController
 
 from spred_bench.second_order.softmax import Softmax
 
-_MAX_ROUNDS = 50
+_MAX_ROUNDS = 12
 _FEWEST_NEW = 10
 # Relative accuracy of L-BFGS where Newton's method follows.
 _LOOSE = 1e-3
 # Beyond this many coefficients a Newton step costs more than L-BFGS to the end.
-_LARGEST_NEWTON = 500
+_LARGEST_NEWTON = 1000
 _NEWTON_STEPS = 12
 # A feature this much smaller than the largest, and not pulled at, is dead.
 _DEAD = 1e-6
+
+
+@cache
+def _pools() -> ThreadpoolController:
+    """The libraries' pools of threads, looked for once: that takes as long as a point of the path."""
+    return ThreadpoolController()
 
 
 class PathPoint(NamedTuple):
@@ -64,11 +72,17 @@ class FeaturePath:
         self.V = {}  # feature: coefficients (C-1,), of the living
         self.b = self.loss.intercept() if intercept else np.zeros(self.loss.width)
         self.n_rounds = 0  # working sets tried so far
-        self._look()
+        with _pools().limit(limits=1):
+            self._look()
         self.kappa_max = float(self.pull.max(initial=0.0)) / 2
 
     def at(self, kappa: float) -> PathPoint:
         """The solution at `kappa` > 0."""
+        # The products are small: a second thread costs more than it saves, on a busy machine a hundred times more.
+        with _pools().limit(limits=1):
+            return self._at(kappa)
+
+    def _at(self, kappa: float) -> PathPoint:
         for attempt in range(_MAX_ROUNDS):
             new = [j for j in np.argsort(-self.pull)[: max(_FEWEST_NEW, len(self.V))] if self._pulled(j, kappa)]
             if attempt and not new and self._residual(kappa) <= self.tol:
@@ -112,7 +126,8 @@ class FeaturePath:
         A = np.asfortranarray(self.X[:, columns], dtype=np.float64)
         start = np.array([self.V.get(j, self._birth(j, kappa, A[:, i])) for i, j in enumerate(columns)])
         lands = start.size <= _LARGEST_NEWTON
-        accuracy = _LOOSE if lands and not careful else 0.01 * self.tol
+        # A feature hardly pulled in has a gradient of the order of its excess, times that of its mask.
+        accuracy = 1e-5 * self.tol if careful else _LOOSE if lands else 0.01 * self.tol
         V, b = self._descend(A, start, self.b, kappa, 2, accuracy)
         norms, pull = np.linalg.norm(V, axis=1), np.linalg.norm(A.T @ self.loss.value(A @ V + b)[1], axis=1)
         alive = (norms > _DEAD * norms.max()) | (pull > 2 * kappa)
