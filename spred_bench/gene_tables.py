@@ -94,8 +94,8 @@ def gene_table(records: pd.DataFrame) -> pd.DataFrame:
     for key, group in _selections(records).groupby(_METHOD, sort=False):
         rows = [
             (feature, symbol, rank)
-            for features, symbols in zip(group["features"], group["symbols"], strict=True)
-            for rank, (feature, symbol) in enumerate(zip(_split(features), _split(symbols), strict=True), 1)
+            for fields in zip(group["features"], group["symbols"], strict=True)
+            for rank, (feature, symbol) in enumerate(_pairs(*fields), 1)
         ]
         genes = pd.DataFrame(rows, columns=["feature", "symbol", "rank"]).groupby(["feature", "symbol"], sort=False)
         table = genes["rank"].agg(["size", "mean"]).reset_index()
@@ -106,8 +106,19 @@ def gene_table(records: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(found, ignore_index=True) if found else pd.DataFrame()
 
 
+def selecting(records: pd.DataFrame) -> list[str]:
+    """Names of the methods that ever select a feature, in the order of the rows."""
+    chosen = _selections(records)
+    return list(chosen.loc[chosen["value"] > 0, "method"].unique())
+
+
 def _selections(records: pd.DataFrame) -> pd.DataFrame:
     return records[records["metric"] == "n_selected"]
+
+
+def _pairs(features, symbols):
+    """(feature, gene symbol) of a selection; a feature is its own symbol where the field of symbols is empty."""
+    return zip(_split(features), _split(symbols) or _split(features), strict=True)
 
 
 def _split(names) -> list[str]:

@@ -68,7 +68,7 @@ def test_dev_chooses_ties_go_to_the_smaller_and_test_is_read_once():
     assert n_selected["value"].tolist() == [2, 2] and n_selected["features"].tolist() == ["gene1;gene2"] * 2
     np.testing.assert_allclose(n_selected["kappa"], 0.2)
     np.testing.assert_allclose(n_selected["l1_strength"], 0.4)
-    assert table[table["metric"] == "path_n_selected"]["value"].tolist() == [9, 2, 1] * 2
+    assert table[table["metric"] == "path_accuracy"]["n_selected"].tolist() == [9, 2, 1] * 2
     curve = table[(table["metric"] == "curve_accuracy") & (table["seed"] == 0)]
     assert curve["step"].tolist() == [0, 5] and curve["value"].tolist() == [0.3, 0.8]
     data = task._sources["expression"].load(0)

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from spred_bench.gene_tables import selecting
 from spred_bench.intervals import bootstrap
 from spred_bench.plots._style import MARKERS, colours
 
@@ -13,11 +14,13 @@ _MOST_PANELS = 12
 def draw(records: pd.DataFrame):
     """Lines: dev accuracy along each method's path, the best point of each octave of the number of features.
 
-    Markers: test accuracy of the settings chosen by dev, with 95 % bootstrap intervals, at the median number.
+    Markers: test accuracy of the settings chosen by dev, with 95 % bootstrap intervals, at the median number.  Dotted:
+    the majority rate.
     """
     import matplotlib.pyplot as plt
 
-    test = records[(records["metric"] == "accuracy") & (records["split"] == "test")]
+    methods = selecting(records)
+    test = records[(records["metric"] == "accuracy") & (records["split"] == "test") & records["method"].isin(methods)]
     if test.empty:
         return None
     panels = list(test.groupby(["dataset", "protocol"], sort=False))[:_MOST_PANELS]
@@ -25,7 +28,6 @@ def draw(records: pd.DataFrame):
     rows = -(-len(panels) // columns)
     size = (max(3.1 * columns, 4.2), 2.7 * rows + 0.7)
     figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, layout="constrained")
-    methods = test["method"].unique()
     palette, markers = colours(methods), dict(zip(methods, MARKERS * len(methods), strict=False))
     for ax, (key, scores) in zip(axes.flat, panels, strict=False):
         rows_here = records[(records["dataset"] == key[0]) & (records["protocol"] == key[1])]
@@ -40,7 +42,7 @@ def draw(records: pd.DataFrame):
         for level in majority[:1]:
             ax.axhline(level, color="0.5", linewidth=0.8, linestyle=":")
         ax.set_xscale("symlog", linthresh=1, linscale=0.4)
-        ax.set(xlabel="selected features", ylabel="accuracy", ylim=(-0.03, 1.03), xlim=(-0.3, None))
+        ax.set(xlabel="selected features", ylabel="accuracy", ylim=(-0.03, 1.03), xlim=(-0.3, 1.6 * ax.get_xlim()[1]))
         ax.set_title(f"{key[0]}, {key[1]}, {own['seed'].nunique()} samplings")
     for ax in list(axes.flat)[len(panels) :]:
         ax.remove()
@@ -51,9 +53,8 @@ def draw(records: pd.DataFrame):
 
 def _path(ax, rows: pd.DataFrame, colour: str) -> None:
     """Dev accuracy over the number of features: means over samplings, the best point of each octave."""
-    path = rows[rows["metric"].isin(["path_accuracy", "path_n_selected"])]
-    points = path.pivot_table(index="point", columns="metric", values="value", aggfunc="mean")
-    points = points[points["path_n_selected"] >= 1] if len(points) > 1 else points[:0]
-    octaves = np.round(np.log2(points["path_n_selected"]))
-    best = points.sort_values("path_accuracy").groupby(octaves).tail(1).sort_values("path_n_selected")
-    ax.plot(best["path_n_selected"], best["path_accuracy"], color=colour, linewidth=1, alpha=0.7)
+    points = rows[rows["metric"] == "path_accuracy"].groupby("point")[["n_selected", "value"]].mean()
+    points = points[points["n_selected"] >= 1]
+    octaves = np.round(np.log2(points["n_selected"]))
+    best = points.sort_values("value").groupby(octaves).tail(1).sort_values("n_selected")
+    ax.plot(best["n_selected"], best["value"], color=colour, linewidth=1, alpha=0.7)

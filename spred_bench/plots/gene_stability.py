@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from spred_bench.gene_tables import stability_table
+from spred_bench.gene_tables import selecting, stability_table
 from spred_bench.plots._style import colours
 
 TASKS = ("gene_selection",)
@@ -18,8 +18,8 @@ def draw(records: pd.DataFrame):
     if table.empty:
         return None
     panels = list(table.groupby(["dataset", "protocol"], sort=False))[:_MOST_PANELS]
-    methods = list(table["method"].unique())
-    palette = colours(methods)
+    palette = colours(selecting(records))
+    methods = [method for method in palette if method in set(table["method"])]
     columns = 2 if len(panels) == 4 else min(len(panels), 3)
     rows = -(-len(panels) // columns)
     size = (1.4 + 2.3 * columns, rows * (0.8 + 0.2 * len(methods)) + 0.3)

@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from spred_bench.gene_tables import selecting
 from spred_bench.plots._style import BAND, colours
 
 TASKS = ("gene_selection",)
@@ -17,7 +18,7 @@ def draw(records: pd.DataFrame):
         return None
     dataset, protocol = curves.iloc[0][["dataset", "protocol"]]
     curves = curves[(curves["dataset"] == dataset) & (curves["protocol"] == protocol)]
-    palette = colours(curves["method"].unique())
+    palette = colours(selecting(records))
     figure, axes = plt.subplots(1, 2, figsize=(6.4, 2.6), layout="constrained")
     for ax, (metric, label) in zip(axes, _CURVES, strict=True):
         for method, rows in curves[curves["metric"] == metric].groupby("method", sort=False):

@@ -19,8 +19,9 @@ from spred_bench.errors import Skip, UserError
 from spred_bench.records import LIST_SEPARATOR, Cell
 from spred_bench.timing import Stopwatch
 
-# Names kept of a selection, the most important first.
-_LONGEST_LIST = 500
+# Names kept of a selection: all of them, but of what is too long to be one only the most important.
+_LONGEST_LIST, _SHORTENED_LIST = 500, 50
+_N_CURVE_POINTS = 20
 # Samplings prepared, and where a selector can trained, at a time: as many as hold this much.
 _MEMORY_BYTES = 1 << 30
 
@@ -41,7 +42,7 @@ class Task:
 
     key_columns: ClassVar = (
         *("protocol", "factor", "label", "n_samples", "n_features", "n_classes"),
-        *("point", "settings", "kappa", "l1_strength", "features", "symbols"),
+        *("point", "n_selected", "settings", "kappa", "l1_strength", "features", "symbols"),
     )
 
     def __post_init__(self):
@@ -108,12 +109,11 @@ class Task:
         selections, fit_s, together = self._select(cell)
         sampling = self._prepared(cell)[cell.seed]
         for point, selection in enumerate(selections):
-            at = {"point": point, **_at(selection)}
-            yield {**at, "metric": "path_n_selected", "value": len(selection.features)}
+            at = {"point": point, "n_selected": len(selection.features), **_at(selection)}
             yield {**at, "metric": "path_accuracy", "split": "dev", "value": selection.dev_accuracy}
         chosen = choose(selections)
         end = {**_at(chosen), "time_s": fit_s}
-        for step, loss, accuracy in chosen.curve:
+        for step, loss, accuracy in chosen.curve[:: max(len(chosen.curve) // _N_CURVE_POINTS, 1)]:
             yield {**end, "time_s": None, "step": step, "metric": "curve_loss", "split": "train", "value": loss}
             yield {**end, "time_s": None, "step": step, "metric": "curve_accuracy", "split": "dev", "value": accuracy}
         yield {**end, "metric": "accuracy", "split": "dev", "value": chosen.dev_accuracy}
@@ -204,6 +204,7 @@ def _at(selection) -> dict:
 
 
 def _names(data: Expression, features: np.ndarray) -> dict:
-    listed = features[:_LONGEST_LIST]
-    named = {"features": data.features[listed], "symbols": data.symbols[listed]}
-    return {column: LIST_SEPARATOR.join(names) for column, names in named.items()}
+    """Names of the features, and of their genes where those differ."""
+    listed = features if len(features) <= _LONGEST_LIST else features[:_SHORTENED_LIST]
+    probes, symbols = (LIST_SEPARATOR.join(names[listed]) for names in (data.features, data.symbols))
+    return {"features": probes, "symbols": "" if symbols == probes else symbols}
