@@ -28,6 +28,7 @@ REFERENCES = {
     "fig2_headline": ["experiment=fig2_headline"],
     "fig2_million": ["experiment=fig2_million"],
     "fig4_mnist": ["experiment=fig4_mnist", "task.epochs=16"],
+    "table1_genes": ["experiment=table1_genes"],
     "fig4_mnist_rivals": ["experiment=fig4_mnist_rivals", "launcher=local_pool"],
 }
 # name: the script that writes the rows itself.

@@ -22,6 +22,8 @@ LAYERS = (
     ("plan",),
     ("tasks",),
     ("pruning",),
+    ("protocols",),
+    ("selectors", "feature_selection"),
     ("solvers", "methods", "stacked", "estimators"),
     ("isolation", "worker", "nodes", "classification", "equivalence", "warm_start"),
     ("export",),
@@ -29,7 +31,7 @@ LAYERS = (
     ("budget", "target_sparsity", "shrinking", "splits", "augmentation", "masks"),
     ("kappa_schedule",),
     ("data", "models", "callbacks", "checkpoint", "forward", "snapshot", "batches", "schedules", "optimizers"),
-    ("plots", "collecting", "listing", "claims"),
+    ("plots", "collecting", "listing", "claims", "gene_tables"),
     (
         "components",
         "lasso",
@@ -43,7 +45,7 @@ LAYERS = (
         "device",
     ),
     ("distributed",),
-    ("pool", "progress", "download", "locking"),
+    ("pool", "progress", "download", "locking", "stability", "intervals"),
     ("signals", "pool_server"),
     ("errors", "__init__"),
 )
