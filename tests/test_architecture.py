@@ -26,7 +26,7 @@ LAYERS = (
     ("trainer", "monitor"),
     ("data", "models", "callbacks", "checkpoint", "forward", "snapshot", "batches", "schedules", "optimizers"),
     ("plots", "collecting", "listing"),
-    ("components", "lasso", "lines", "second_order", "redundancy", "sparsity", "records", "timing", "device"),
+    ("components", "lasso", "lines", "second_order", "sparse_coding", "redundancy", "sparsity", "records", "timing", "device"),
     ("pool", "progress", "download", "locking"),
     ("signals", "pool_server"),
     ("errors", "__init__"),
