@@ -38,6 +38,7 @@ LAYERS = (
         "lines",
         "frontier",
         "second_order",
+        "sparse_coding",
         "redundancy",
         "sparsity",
         "records",
