@@ -1,0 +1,170 @@
+"""Patches of natural images: how they are cut from images, split, whitened, and what every source of them returns."""
+
+import sys
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import Field, NonNegativeFloat, PositiveInt
+
+from spred_bench.components import component
+from spred_bench.data.whitening import Whitening, one_over_f, zca_matrix
+from spred_bench.errors import UserError
+
+_HELD_OUT_SHARE = 0.2  # of the images, or of the area of each where there are fewer than _FEW_IMAGES
+_FEW_IMAGES = 5
+_SPLIT_SEED = 20230211  # of the data, apart from the seeds of the learning
+
+
+@dataclass(frozen=True)
+class Patches:
+    """train: (n, side^2) and held_out: (m, side^2), float32, one patch a row, each pixel row after row.
+
+    Their mean square is 1 over the training patches. No pixel of an image is in both. `skipped` says which images were
+    left out and why, `n_constant` how many drawn patches were, for having no contrast.
+    """
+
+    train: np.ndarray
+    held_out: np.ndarray
+    side: int
+    whitening: Whitening
+    skipped: Mapping[str, str]
+    n_constant: int
+
+
+@dataclass(frozen=True)
+class Found:
+    """Grey images (h, w) float32 by name, and those that cannot be used, with the reason."""
+
+    images: Mapping[str, np.ndarray]
+    skipped: Mapping[str, str]
+
+
+@component
+class PatchSource:
+    """What the sources of patches have in common.
+
+    side: of a patch, in pixels.  n_patches, n_held_out: how many to learn from and to judge on.  whitening: zca (on
+    patches), one_over_f (on whole images), none.  regulariser: of zca, in units of the mean variance of a pixel.
+    """
+
+    side: Annotated[int, Field(ge=4, le=64)] = 16
+    n_patches: PositiveInt = 40_000
+    n_held_out: PositiveInt = 5_000
+    whitening: Literal["zca", "one_over_f", "none"] = "zca"
+    regulariser: NonNegativeFloat = 0.5
+
+    @abstractmethod
+    def read(self) -> Found:
+        """The images. Raises UserError where there are none."""
+
+    def check(self) -> None:
+        """Read the images now, so that a run does not begin without them."""
+        _ = self._usable
+
+    def load(self, seed: int) -> Patches:
+        """Patches from the places that `seed` draws; which images are held out does not depend on it."""
+        found = self._usable
+        if found.skipped:
+            reasons = ", ".join(f"{name} ({reason})" for name, reason in found.skipped.items())
+            print(f"note: {len(found.skipped)} of {len(found.skipped) + len(found.images)} images skipped: {reasons}",
+                  file=sys.stderr)  # fmt: skip
+        return cut(found, self.side, self.n_patches, self.n_held_out, self.whitening, self.regulariser, seed)
+
+    @cached_property
+    def _usable(self) -> Found:
+        found = self.read()
+        small = {
+            name: f"{image.shape[1]} x {image.shape[0]} pixels, a patch has {self.side} x {self.side}"
+            for name, image in found.images.items()
+            if min(image.shape) < self.side
+        }
+        foreign = {name: "holds NaN or inf" for name, image in found.images.items() if not np.isfinite(image).all()}
+        skipped = {**found.skipped, **small, **foreign}
+        left = {name: image for name, image in found.images.items() if name not in skipped}
+        if not left:
+            name, reason = next(iter(skipped.items()))
+            raise UserError(f"{type(self).__module__.split('.')[-1]}: none of {len(skipped)} images is of use; "
+                            f"{name}: {reason}")  # fmt: skip
+        return Found(left, skipped)
+
+
+def cut(
+    found: Found, side: int, n_patches: int, n_held_out: int, whitening: str, regulariser: float, seed: int
+) -> Patches:
+    """Draw, centre and whiten patches; what whitens is fitted on the training patches. UserError where too few."""
+    train_areas, held_out_areas = split(list(found.images.values()), side)
+    rng = np.random.default_rng([seed, _SPLIT_SEED])
+    filtered = one_over_f if whitening == "one_over_f" else None
+    train, constant = draw(train_areas, side, n_patches, rng, "n_patches", filtered)
+    held_out, constant_too = draw(held_out_areas, side, n_held_out, rng, "n_held_out", filtered)
+    matrix = zca_matrix(train, regulariser) if whitening == "zca" else None
+    words = {
+        "zca": f"ZCA on patches, regulariser {regulariser:g} of the mean variance",
+        "one_over_f": "filter f exp(-(f/0.39)^4) on images",
+        "none": "none",
+    }[whitening]
+    if matrix is not None:
+        train, held_out = train @ matrix.astype(np.float32), held_out @ matrix.astype(np.float32)
+    scale = np.float32(1 / np.sqrt(np.mean(np.square(train), dtype=np.float64)))
+    train *= scale
+    held_out *= scale
+    matrix = None if matrix is None else (scale * matrix).astype(np.float32)
+    return Patches(train, held_out, side, Whitening(words, matrix), found.skipped, constant + constant_too)
+
+
+def split(images: list[np.ndarray], side: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """(areas to learn from, areas held out): whole images, or parts of each where there are few. No pixel in both."""
+    if len(images) >= _FEW_IMAGES:
+        order = np.random.default_rng(_SPLIT_SEED).permutation(len(images))
+        n_held_out = round(_HELD_OUT_SHARE * len(images))
+        return [images[i] for i in sorted(order[n_held_out:])], [images[i] for i in sorted(order[:n_held_out])]
+    train, held_out = [], []
+    for image in images:
+        upright = image if image.shape[0] >= image.shape[1] else image.T
+        at = min(round((1 - _HELD_OUT_SHARE) * len(upright)), len(upright) - side)
+        parts = [upright[:at], upright[at:]] if at >= side else [upright]
+        parts = parts if upright is image else [part.T for part in parts]
+        train.append(parts[0])
+        held_out += parts[1:]
+    if not held_out:
+        raise UserError(f"{len(images)} images, none with two patches of {side} x {side} beside each other: "
+                        "nothing can be held out")  # fmt: skip
+    return train, held_out
+
+
+def draw(areas, side: int, n: int, rng, key: str, filtered=None) -> tuple[np.ndarray, int]:
+    """n different patches (n, side^2) float32 that are not constant, their means removed; and how many were.
+
+    Places are drawn evenly over all `areas`; `filtered` is applied to these, not to what is held constant.
+    """
+    places = np.array([(area.shape[0] - side + 1) * (area.shape[1] - side + 1) for area in areas])
+    size, total = n, int(places.sum())
+    while size < 2 * total:
+        size = min(size + size // 10 + 10, total)
+        chosen = np.random.default_rng(rng.integers(2**63)).choice(total, size, replace=False)
+        raw = _at(areas, places, chosen, side)
+        varied = np.flatnonzero(np.ptp(raw, axis=1) > 0)
+        if len(varied) >= n:
+            kept = varied[:n]
+            X = raw[kept] if filtered is None else _at([filtered(a) for a in areas], places, chosen[kept], side)
+            return X - X.mean(axis=1, keepdims=True), int(kept[-1]) + 1 - n
+        if size == total:
+            break
+    raise UserError(f"data: {key}={n}, but the images have only {len(varied)} different patches that are not constant")
+
+
+def _at(areas, places: np.ndarray, chosen: np.ndarray, side: int) -> np.ndarray:
+    """The patches (n, side^2) at the chosen numbers, counted through the areas row by row."""
+    X = np.empty((len(chosen), side * side), np.float32)
+    ends = np.cumsum(places)
+    which = np.searchsorted(ends, chosen, side="right")
+    for i in np.unique(which):
+        rows = np.flatnonzero(which == i)
+        windows = np.lib.stride_tricks.sliding_window_view(areas[i], (side, side))
+        at = np.unravel_index(chosen[rows] - (ends[i] - places[i]), windows.shape[:2])
+        X[rows] = windows[at].reshape(len(rows), -1)
+    return X

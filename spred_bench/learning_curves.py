@@ -1,0 +1,27 @@
+"""Reading objective against time off the rows of sparse coding."""
+
+import pandas as pd
+
+PROBLEM = ["data", "n_patches", "n_atoms", "kappa"]
+
+
+def is_peer(method: str) -> bool:
+    """Whether a learner is one that spred is compared with."""
+    return not method.startswith("spred")
+
+
+def times_to_best_peer(records: pd.DataFrame) -> pd.DataFrame:
+    """First judged time at which a learner is no worse than the best peer ends, per learner, problem and seed.
+
+    Columns PROBLEM, method, seed, target (that end, the seed's own), time_s (NaN where the learner does not get there).
+    """
+    curves = records[records["metric"] == "objective"]
+    ends = records[records["metric"] == "final_objective"]
+    found = []
+    for (*problem, seed), runs in curves.groupby([*PROBLEM, "seed"], sort=False):
+        same = (ends[PROBLEM] == problem).all(axis=1) & (ends["seed"] == seed)
+        target = ends[same & ends["method"].map(is_peer)]["value"].min()
+        for method, run in runs.groupby("method", sort=False):
+            reached = run[run["value"] <= target * (1 + 1e-6)]["time_s"].min()
+            found.append([*problem, method, seed, target, reached])
+    return pd.DataFrame(found, columns=[*PROBLEM, "method", "seed", "target", "time_s"])
