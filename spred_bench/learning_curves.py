@@ -1,5 +1,7 @@
 """Reading objective against time off the rows of sparse coding."""
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 PROBLEM = ["data", "n_patches", "n_atoms", "kappa"]
@@ -8,6 +10,13 @@ PROBLEM = ["data", "n_patches", "n_atoms", "kappa"]
 def is_peer(method: str) -> bool:
     """Whether a learner is one that spred is compared with."""
     return not method.startswith("spred")
+
+
+def of_problem(records: pd.DataFrame, problem: Sequence) -> pd.DataFrame:
+    """The rows of one problem, given by its values of PROBLEM."""
+    for column, value in zip(PROBLEM, problem, strict=True):
+        records = records[records[column] == value]
+    return records
 
 
 def times_to_best_peer(records: pd.DataFrame) -> pd.DataFrame:
@@ -19,8 +28,8 @@ def times_to_best_peer(records: pd.DataFrame) -> pd.DataFrame:
     ends = records[records["metric"] == "final_objective"]
     found = []
     for (*problem, seed), runs in curves.groupby([*PROBLEM, "seed"], sort=False):
-        same = (ends[PROBLEM] == problem).all(axis=1) & (ends["seed"] == seed)
-        target = ends[same & ends["method"].map(is_peer)]["value"].min()
+        peers = of_problem(ends[(ends["seed"] == seed) & ends["method"].map(is_peer)], problem)
+        target = peers["value"].min()
         for method, run in runs.groupby("method", sort=False):
             reached = run[run["value"] <= target * (1 + 1e-6)]["time_s"].min()
             found.append([*problem, method, seed, target, reached])

@@ -1,7 +1,7 @@
 """Patches of natural images: how they are cut from images, split, whitened, and what every source of them returns."""
 
 import sys
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -44,7 +44,7 @@ class Found:
 
 
 @component
-class PatchSource:
+class PatchSource(ABC):
     """What the sources of patches have in common.
 
     side: of a patch, in pixels.  n_patches, n_held_out: how many to learn from and to judge on.  whitening: zca (on
@@ -70,8 +70,8 @@ class PatchSource:
         found = self._usable
         if found.skipped:
             reasons = ", ".join(f"{name} ({reason})" for name, reason in found.skipped.items())
-            print(f"note: {len(found.skipped)} of {len(found.skipped) + len(found.images)} images skipped: {reasons}",
-                  file=sys.stderr)  # fmt: skip
+            number = f"{len(found.skipped)} of {len(found.skipped) + len(found.images)}"
+            print(f"note: {number} images skipped: {reasons}", file=sys.stderr)
         return cut(found, self.side, self.n_patches, self.n_held_out, self.whitening, self.regulariser, seed)
 
     @cached_property
@@ -87,8 +87,8 @@ class PatchSource:
         left = {name: image for name, image in found.images.items() if name not in skipped}
         if not left:
             name, reason = next(iter(skipped.items()))
-            raise UserError(f"{type(self).__module__.split('.')[-1]}: none of {len(skipped)} images is of use; "
-                            f"{name}: {reason}")  # fmt: skip
+            source = type(self).__module__.rpartition(".")[2]
+            raise UserError(f"data.{source}: none of {len(skipped)} images is of use; {name}: {reason}")
         return Found(left, skipped)
 
 
@@ -131,8 +131,8 @@ def split(images: list[np.ndarray], side: int) -> tuple[list[np.ndarray], list[n
         train.append(parts[0])
         held_out += parts[1:]
     if not held_out:
-        raise UserError(f"{len(images)} images, none with two patches of {side} x {side} beside each other: "
-                        "nothing can be held out")  # fmt: skip
+        sizes = ", ".join(f"{image.shape[1]} x {image.shape[0]}" for image in images)
+        raise UserError(f"data: nothing can be held out of images of {sizes}: none has two patches of {side} x {side}")
     return train, held_out
 
 

@@ -35,6 +35,7 @@ def zca_matrix(X: np.ndarray, regulariser: float) -> np.ndarray:
     """(C + eps I)^(-1/2) for the covariance C (m, m) of the rows of X (n, m); eps = regulariser x mean eigenvalue."""
     X = X.astype(np.float64)
     values, vectors = np.linalg.eigh(X.T @ X / len(X))
-    # Removing each patch's mean leaves one eigenvalue zero: nothing lies there, and nothing shall be blown up.
-    floor = max(regulariser * values.mean(), 1e-10 * values.max())
-    return (vectors / np.sqrt(np.maximum(values, 0) + floor)) @ vectors.T
+    # Removing each patch's mean leaves one eigenvalue zero: what rounding left there shall not be blown up.
+    there = values > 1e-9 * values[-1]
+    scales = np.where(there, 1 / np.sqrt(np.where(there, values, 1) + regulariser * values.mean()), 0)
+    return (vectors * scales) @ vectors.T

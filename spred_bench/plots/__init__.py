@@ -37,11 +37,13 @@ def draw_file(source: Path, wanted: list[str] | None = None, output: Path | None
     written = []
     for task in records["task"].unique():
         known = figures_of(task)
+        rows = records[records["task"] == task]
+        rows.attrs["folder"] = path.parent  # where a figure finds the files that rows name
         for name in wanted or known:
             if name not in known:
                 raise UserError(f"plot --figure {name}: task {task} has {', '.join(known) or 'no figures'}")
             with plt.rc_context(_style.RC):
-                figure = importlib.import_module(f"{__name__}.{name}").draw(records[records["task"] == task])
+                figure = importlib.import_module(f"{__name__}.{name}").draw(rows)
                 if figure is None:
                     continue  # the rows hold nothing that this figure shows
                 for suffix in (".png", ".pdf"):

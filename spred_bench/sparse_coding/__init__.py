@@ -10,7 +10,7 @@ def encode(X, B, kappa, *, gap=1e-6, start=None, device="cpu"):
     from sklearn.decomposition import sparse_encode
 
     codes = sparse_encode(np.float64(X), np.float64(B.T), algorithm="lasso_cd", alpha=kappa)
-    return namedtuple("Codes", "codes gap")(scipy.sparse.csr_matrix(codes), 0.0)
+    return namedtuple("Codes", "matrix gap")(scipy.sparse.csr_matrix(codes), 0.0)
 
 
 def objective(X, B, codes, kappa):

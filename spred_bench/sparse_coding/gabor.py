@@ -42,7 +42,7 @@ def fit_gabors(B: np.ndarray) -> GaborFits:
     norms = np.linalg.norm(atoms, axis=1)
     atoms = atoms / np.where(norms > 0, norms, 1.0)[:, None]
     best = np.zeros((len(atoms), 8))
-    error = np.where(norms > 0, np.inf, 1.0)
+    error = np.full(len(atoms), np.inf)
     for at in range(0, len(atoms), _BLOCK):
         block = slice(at, at + _BLOCK)
         for sigma in _STARTS:
@@ -50,10 +50,9 @@ def fit_gabors(B: np.ndarray) -> GaborFits:
             better = e < error[block]
             best[block][better], error[block][better] = p[better], e[better]
     x, y, t, f, log_across, log_along = best.T[:6]
+    r_squared = np.where(norms > 0, np.clip(1 - error, 0, 1), 0)
     orientation = np.mod(t + np.pi / 2, np.pi)
-    return GaborFits(
-        np.clip(1 - error, 0, 1), x, y, orientation, np.abs(f), np.exp(log_across), np.exp(log_along)
-    )  # fmt: skip
+    return GaborFits(r_squared, x, y, orientation, np.abs(f), np.exp(log_across), np.exp(log_along))
 
 
 def gabor(p: np.ndarray, side: int) -> np.ndarray:

@@ -20,7 +20,7 @@ FREQUENCY_BINS = np.linspace(0, 0.6, 13)  # cycles a pixel
 def measure_codes(X: np.ndarray, B: np.ndarray, kappa: float, gap: float, device: str) -> tuple[list[dict], np.ndarray]:
     """(rows, how often each atom is active (k,)) for the codes of patches X (n, m) with the dictionary B (m, k)."""
     solved = encode(X, B, kappa, gap=gap, device=device)
-    codes = solved.codes.tocsr()
+    codes = solved.matrix.tocsr()
     values = np.abs(codes.data)
     floors = [threshold * values.max(initial=0.0) for threshold in ZERO_THRESHOLDS]
     zeroed = codes.copy()

@@ -103,8 +103,9 @@ class Task:
         yield {**end, "metric": "skipped_images", "value": len(patches.skipped), "note": skipped}
         yield {**end, "metric": "constant_patches", "value": patches.n_constant}
         if self.run_folder is not None:
-            name = "dictionaries/" + re.sub(r"[^\w=.-]+", "_", cell.id) + ".npz"
-            measures.save_dictionary(self.run_folder / name, learned.dictionary, usage, fits)
+            path = self.run_folder / "dictionaries" / (re.sub(r"[^\w=.-]+", "_", cell.id) + ".npz")
+            measures.save_dictionary(path, learned.dictionary, usage, fits)
+            name = path.relative_to(self.run_folder.parent).as_posix()
             yield {**end, "metric": "dictionary_atoms", "value": learned.dictionary.shape[1], "file": name}
 
     def _load(self, label: str) -> Patches:
