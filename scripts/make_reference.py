@@ -24,6 +24,10 @@ REFERENCES = {
     "fig2_many_targets": ["experiment=fig2_many_targets"],
     "fig2_headline": ["experiment=fig2_headline"],
     "fig2_million": ["experiment=fig2_million"],
+    "fig3_peers": ["experiment=fig3_peers"],
+    "fig3_growth": ["experiment=fig3_growth"],
+    "fig3_paper": ["experiment=fig3_paper"],
+    "fig3_photographs": ["experiment=fig3_photographs"],
     "fig4_mnist": ["experiment=fig4_mnist", "task.epochs=16"],
 }
 
@@ -60,7 +64,10 @@ def _keep(results: Path, target: Path) -> None:
         shutil.copy(task / table, target / table)
     (target / "manifests").mkdir(exist_ok=True)
     for manifest in task.glob("*/run.json"):
-        shutil.copy(manifest, target / "manifests" / f"{manifest.parent.name}.json")
+        run = manifest.parent
+        shutil.copy(manifest, target / "manifests" / f"{run.name}.json")
+        if (run / "dictionaries").is_dir():
+            shutil.copytree(run / "dictionaries", target / run.name / "dictionaries", dirs_exist_ok=True)
     subprocess.run([sys.executable, "-m", "spred_bench", "plot", str(target)], cwd=ROOT, check=True)
 
 

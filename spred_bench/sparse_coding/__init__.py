@@ -9,6 +9,9 @@ def encode(X, B, kappa, *, gap=1e-6, start=None, device="cpu"):
     import scipy.sparse
     from sklearn.decomposition import sparse_encode
 
+    import warnings
+
+    warnings.simplefilter("ignore")
     codes = sparse_encode(np.float64(X), np.float64(B.T), algorithm="lasso_cd", alpha=kappa)
     return namedtuple("Codes", "matrix gap")(scipy.sparse.csr_matrix(codes), 0.0)
 

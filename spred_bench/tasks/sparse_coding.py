@@ -23,7 +23,8 @@ class Task:
 
     kappas: strengths of Eq. (7); the top-level `kappa`, where given, replaces them.  time_limit_s: of learning, on the
     learner's own clock, evaluation left out.  max_passes: over the patches, if that comes first.  gap: relative
-    duality gap of the codes that the last dictionary is measured with.
+    duality gap of the codes that the last dictionary is measured with.  keep_dictionaries: beside the rows, for the
+    figure of the filters.
     """
 
     data: dict[str, Any]
@@ -34,6 +35,7 @@ class Task:
     max_passes: PositiveFloat | None = None
     n_seeds: PositiveInt = 1
     gap: Annotated[float, Field(gt=0, lt=1)] = 1e-6
+    keep_dictionaries: bool = True
     kappa: PositiveFloat | None = None
     seed: NonNegativeInt = 0
     device: str = "cpu"
@@ -102,7 +104,7 @@ class Task:
         skipped = ", ".join(patches.skipped)
         yield {**end, "metric": "skipped_images", "value": len(patches.skipped), "note": skipped}
         yield {**end, "metric": "constant_patches", "value": patches.n_constant}
-        if self.run_folder is not None:
+        if self.keep_dictionaries and self.run_folder is not None:
             path = self.run_folder / "dictionaries" / (re.sub(r"[^\w=.-]+", "_", cell.id) + ".npz")
             measures.save_dictionary(path, learned.dictionary, usage, fits)
             name = path.relative_to(self.run_folder.parent).as_posix()
