@@ -19,6 +19,13 @@ def of_problem(records: pd.DataFrame, problem: Sequence) -> pd.DataFrame:
     return records
 
 
+def best_of_both(records: pd.DataFrame) -> list[str]:
+    """The learner of spred and the peer with the lowest objective at the end, medians over seeds, in this order."""
+    ends = records[records["metric"] == "final_objective"].groupby("method")["value"].median().sort_values()
+    halves = ([m for m in ends.index if not is_peer(m)], [m for m in ends.index if is_peer(m)])
+    return [half[0] for half in halves if half]
+
+
 def times_to_best_peer(records: pd.DataFrame) -> pd.DataFrame:
     """First judged time at which a learner is no worse than the best peer ends, per learner, problem and seed.
 

@@ -29,7 +29,7 @@ def test_parameters_of_hand_made_gabors_come_back():
     good = fits.r_squared > 0.9999
     assert good.mean() > 0.95
     np.testing.assert_allclose(fits.frequency[good], p[good, 3], atol=1e-3)
-    assert angle_between(fits.orientation[good], p[good, 2] + np.pi / 2).max() < 1e-2
+    assert angle_between(fits.orientation[good], np.pi / 2 - p[good, 2]).max() < 1e-2
     np.testing.assert_allclose(fits.x[good], p[good, 0], atol=0.05)
     np.testing.assert_allclose(fits.y[good], p[good, 1], atol=0.05)
     np.testing.assert_allclose(fits.sigma_across[good], np.exp(p[good, 4]), rtol=0.02)
@@ -57,8 +57,8 @@ def test_noise_is_not_gabor_like_and_zero_is_nothing():
 
 def test_orientation_is_the_direction_of_the_stripes():
     columns, rows = np.meshgrid(np.arange(12), np.arange(12))
-    stripes = np.cos(2 * np.pi * 0.2 * np.stack([columns, rows, columns + rows]))  # up, across, and down to the left
+    stripes = np.cos(2 * np.pi * 0.2 * np.stack([columns, rows, columns + rows]))  # up, across, and up to the right
     stripes *= np.exp(-((columns - 5.5) ** 2 + (rows - 5.5) ** 2) / 12)
     fits = fit_gabors(stripes.reshape(3, -1).T)
-    assert angle_between(fits.orientation, np.radians([90, 0, 135])).max() < 0.02
+    assert angle_between(fits.orientation, np.radians([90, 0, 45])).max() < 0.02
     np.testing.assert_allclose(fits.frequency, [0.2, 0.2, 0.2 * 2**0.5], atol=0.01)

@@ -41,7 +41,7 @@ def test_no_pixel_is_learnt_from_and_judged_on(n_images):
 
 def test_patches_are_pieces_of_the_images_without_their_means_and_none_comes_twice():
     area = np.random.default_rng(0).random((12, 13)).astype(np.float32)
-    X, n_constant = draw([area, area + 5], 4, 2 * 9 * 10, np.random.default_rng(0), "n_patches")
+    X, n_constant = draw([area, area + 5], 4, 2 * 9 * 10, 0)
     windows = np.lib.stride_tricks.sliding_window_view(area, (4, 4)).reshape(-1, 16)
     expected = np.repeat(windows - windows.mean(axis=1, keepdims=True), 2, axis=0)
     assert X.shape == (180, 16) and n_constant == 0
@@ -51,22 +51,24 @@ def test_patches_are_pieces_of_the_images_without_their_means_and_none_comes_twi
 def test_constant_patches_are_dropped_and_counted_and_too_few_are_an_error():
     area = np.zeros((8, 40), np.float32)
     area[:, 20:] = np.random.default_rng(0).random((8, 20))
-    X, n_constant = draw([area], 8, 10, np.random.default_rng(0), "n_patches")
+    X, n_constant = draw([area], 8, 10, 0)
     assert len(X) == 10 and np.ptp(X, axis=1).min() > 0 and 0 < n_constant <= 13
-    with pytest.raises(UserError, match="n_patches=21, but the images have only 20 different patches"):
-        draw([area], 8, 21, np.random.default_rng(0), "n_patches")
-    with pytest.raises(UserError, match="only 0 different"):
-        draw([np.ones((9, 9), np.float32)], 8, 1, np.random.default_rng(0), "n_patches")
+    assert draw([area], 8, 99, 0)[0].shape == (20, 64) and draw([area], 8, 99, 0)[1] == 13
+    few = Found({f"image {i}": area for i in range(5)}, {})
+    with pytest.raises(UserError, match="n_patches=81, but the images have only 80 different patches with contrast"):
+        cut(few, 8, 81, 5, "none", 0.0, 0)
+    with pytest.raises(UserError, match="n_held_out=21, but the images have only 20"):
+        cut(few, 8, 80, 21, "none", 0.0, 0)
 
 
 def test_zca_makes_pixels_uncorrelated_and_says_how():
-    patches = cut(found(6), 6, 4000, 500, "zca", 0.0, 0)
+    patches = cut(found(6), 6, 7875, 500, "zca", 0.0, 0)  # all there are
     covariance = patches.train.T.astype(float) @ patches.train / len(patches.train)
     values = np.linalg.eigvalsh(covariance)
     assert values[0] == pytest.approx(0, abs=1e-6)  # the mean, which was removed
     np.testing.assert_allclose(values[1:], 36 / 35, rtol=1e-3)
     assert patches.whitening.matrix.shape == (36, 36) and "ZCA" in patches.whitening.description
-    raw = cut(found(6), 6, 4000, 500, "none", 0.0, 0)
+    raw = cut(found(6), 6, 7875, 500, "none", 0.0, 0)
     ratio = (raw.train @ patches.whitening.matrix) / patches.train
     np.testing.assert_allclose(ratio, np.median(ratio), rtol=0.05, atol=0.05)
     assert np.mean(raw.train**2) == pytest.approx(1) and raw.whitening.matrix is None
@@ -87,7 +89,7 @@ def test_the_filter_flattens_the_spectrum_and_cuts_the_corners():
     )
     assert 0.5 < low / middle < 2 and high < 1e-3 * middle
     patches = cut(found(2), 8, 500, 100, "one_over_f", 0.0, 0)
-    assert np.mean(patches.train**2) == pytest.approx(1, rel=1e-4) and patches.held_out.shape == (100, 64)
+    assert np.mean(patches.train**2) == pytest.approx(1, rel=0.1) and patches.held_out.shape == (100, 64)
 
 
 def test_the_same_seed_gives_the_same_patches():
@@ -95,6 +97,13 @@ def test_the_same_seed_gives_the_same_patches():
     np.testing.assert_array_equal(first.train, second.train)
     np.testing.assert_array_equal(first.held_out, second.held_out)
     assert not np.array_equal(first.train, other.train)
+
+
+@pytest.mark.parametrize("whitening", ["zca", "one_over_f"])
+def test_more_patches_begin_with_the_fewer_and_are_judged_on_the_same(whitening):
+    few, many = (cut(found(6), 8, n, 50, whitening, 0.1, 0) for n in (100, 300))
+    np.testing.assert_array_equal(many.train[:100], few.train)
+    np.testing.assert_array_equal(many.held_out, few.held_out)
 
 
 def test_colour_alpha_palette_and_16_bits_give_the_same_grey(tmp_path):

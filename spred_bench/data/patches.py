@@ -16,6 +16,7 @@ from spred_bench.errors import UserError
 
 _HELD_OUT_SHARE = 0.2  # of the images, or of the area of each where there are fewer than _FEW_IMAGES
 _FEW_IMAGES = 5
+_FITTED_ON = 20_000  # patches that the whitening is fitted on, if there are as many
 _SPLIT_SEED = 20230211  # of the data, apart from the seeds of the learning
 
 
@@ -23,8 +24,8 @@ _SPLIT_SEED = 20230211  # of the data, apart from the seeds of the learning
 class Patches:
     """train: (n, side^2) and held_out: (m, side^2), float32, one patch a row, each pixel row after row.
 
-    Their mean square is 1 over the training patches. No pixel of an image is in both. `skipped` says which images were
-    left out and why, `n_constant` how many drawn patches were, for having no contrast.
+    The mean square of a training patch's pixels is 1, up to sampling. No pixel of an image is in both. `skipped` says
+    which images were left out and why, `n_constant` how many drawn patches were, for having no contrast.
     """
 
     train: np.ndarray
@@ -95,25 +96,33 @@ class PatchSource(ABC):
 def cut(
     found: Found, side: int, n_patches: int, n_held_out: int, whitening: str, regulariser: float, seed: int
 ) -> Patches:
-    """Draw, centre and whiten patches; what whitens is fitted on the training patches. UserError where too few."""
+    """Draw, centre and whiten patches. UserError where there are too few.
+
+    More patches begin with the fewer; what is held out, and the sample that the whitening is fitted on, do not depend
+    on n_patches, so that objectives after learning from few and from many compare.
+    """
     train_areas, held_out_areas = split(list(found.images.values()), side)
-    rng = np.random.default_rng([seed, _SPLIT_SEED])
     filtered = one_over_f if whitening == "one_over_f" else None
-    train, constant = draw(train_areas, side, n_patches, rng, "n_patches", filtered)
-    held_out, constant_too = draw(held_out_areas, side, n_held_out, rng, "n_held_out", filtered)
-    matrix = zca_matrix(train, regulariser) if whitening == "zca" else None
+    train, constant = draw(train_areas, side, max(n_patches, _FITTED_ON), [seed, 0], filtered)
+    held_out, _ = draw(held_out_areas, side, n_held_out, [seed, 1], filtered)
+    for key, asked, given in (("n_patches", n_patches, train), ("n_held_out", n_held_out, held_out)):
+        if len(given) < asked:
+            raise UserError(
+                f"data: {key}={asked}, but the images have only {len(given)} different patches with contrast"
+            )
+    sample = train[:_FITTED_ON]
+    matrix = zca_matrix(sample, regulariser).astype(np.float32) if whitening == "zca" else None
     words = {
         "zca": f"ZCA on patches, regulariser {regulariser:g} of the mean variance",
         "one_over_f": "filter f exp(-(f/0.39)^4) on images",
         "none": "none",
     }[whitening]
     if matrix is not None:
-        train, held_out = train @ matrix.astype(np.float32), held_out @ matrix.astype(np.float32)
-    scale = np.float32(1 / np.sqrt(np.mean(np.square(train), dtype=np.float64)))
-    train *= scale
-    held_out *= scale
-    matrix = None if matrix is None else (scale * matrix).astype(np.float32)
-    return Patches(train, held_out, side, Whitening(words, matrix), found.skipped, constant + constant_too)
+        sample = sample @ matrix
+    scale = np.float32(1 / np.sqrt(np.mean(np.square(sample), dtype=np.float64)))
+    matrix = None if matrix is None else scale * matrix
+    train, held_out = (X * scale if matrix is None else X @ matrix for X in (train[:n_patches], held_out))
+    return Patches(train, held_out, side, Whitening(words, matrix), found.skipped, constant)
 
 
 def split(images: list[np.ndarray], side: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
@@ -136,25 +145,22 @@ def split(images: list[np.ndarray], side: int) -> tuple[list[np.ndarray], list[n
     return train, held_out
 
 
-def draw(areas, side: int, n: int, rng, key: str, filtered=None) -> tuple[np.ndarray, int]:
-    """n different patches (n, side^2) float32 that are not constant, their means removed; and how many were.
+def draw(areas, side: int, n: int, seed, filtered=None) -> tuple[np.ndarray, int]:
+    """n different patches (n, side^2) float32 with contrast, their means removed, and how many drawn had none.
 
-    Places are drawn evenly over all `areas`; `filtered` is applied to these, not to what is held constant.
+    Fewer where `areas` have no more. Places are drawn evenly over all areas; `filtered` is applied to these, but
+    contrast is that of the pixels themselves.
     """
     places = np.array([(area.shape[0] - side + 1) * (area.shape[1] - side + 1) for area in areas])
-    size, total = n, int(places.sum())
-    while size < 2 * total:
-        size = min(size + size // 10 + 10, total)
-        chosen = np.random.default_rng(rng.integers(2**63)).choice(total, size, replace=False)
-        raw = _at(areas, places, chosen, side)
-        varied = np.flatnonzero(np.ptp(raw, axis=1) > 0)
-        if len(varied) >= n:
-            kept = varied[:n]
-            X = raw[kept] if filtered is None else _at([filtered(a) for a in areas], places, chosen[kept], side)
-            return X - X.mean(axis=1, keepdims=True), int(kept[-1]) + 1 - n
-        if size == total:
-            break
-    raise UserError(f"data: {key}={n}, but the images have only {len(varied)} different patches that are not constant")
+    order = np.random.default_rng(seed).permutation(int(places.sum()))
+    kept, looked_at = [np.empty(0, np.int64)], 0
+    while looked_at < len(order) and (missing := n - sum(map(len, kept))) > 0:
+        chosen = order[looked_at : looked_at + missing]
+        looked_at += len(chosen)
+        kept.append(chosen[np.ptp(_at(areas, places, chosen, side), axis=1) > 0])
+    chosen = np.concatenate(kept)
+    X = _at(areas if filtered is None else [filtered(area) for area in areas], places, chosen, side)
+    return X - X.mean(axis=1, keepdims=True), looked_at - len(chosen)
 
 
 def _at(areas, places: np.ndarray, chosen: np.ndarray, side: int) -> np.ndarray:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from spred_bench.learning_curves import PROBLEM, is_peer, of_problem
+from spred_bench.learning_curves import PROBLEM, best_of_both, of_problem
 from spred_bench.plots._style import colours
 
 TASKS = ("sparse_coding",)
@@ -43,12 +43,10 @@ def _best(records: pd.DataFrame) -> list[pd.Series]:
     if kept.empty:
         return []
     largest = kept.sort_values(["n_atoms", "n_patches"], kind="stable").iloc[-1]
-    kept = of_problem(kept, list(largest[PROBLEM]))
-    ends = records[records["metric"] == "final_objective"]
-    kept = kept.merge(ends, on=["run_id", *PROBLEM, "method", "seed"], suffixes=("", "_end"))
-    kept = kept.sort_values("value_end", kind="stable")
-    peers = kept["method"].map(is_peer)
-    return [rows.iloc[0] for rows in (kept[~peers], kept[peers]) if len(rows)]
+    problem = list(largest[PROBLEM])
+    kept = of_problem(kept, problem)
+    best = best_of_both(of_problem(records, problem))
+    return [rows.iloc[0] for method in best if len(rows := kept[kept["method"] == method])]
 
 
 def _load(folder: Path | None, row: pd.Series) -> dict | None:

@@ -22,7 +22,8 @@ _BLOCK = 256  # atoms at a time: their Jacobians (256 x 256 x 8) stay in the cac
 class GaborFits:
     """One entry per atom, each (k,). r_squared: share of the energy explained, 0 for an atom that is zero.
 
-    x, y: centre in pixels from the middle.  orientation: direction of the stripes, in radians within [0, pi).
+    x, y: centre in pixels from the middle, y downwards.  orientation: direction of the stripes as one sees it, in radians
+    within [0, pi), counter-clockwise from horizontal.
     frequency: cycles a pixel.  sigma_across, sigma_along: envelope across and along the stripes, in pixels.
     """
 
@@ -51,7 +52,7 @@ def fit_gabors(B: np.ndarray) -> GaborFits:
             best[block][better], error[block][better] = p[better], e[better]
     x, y, t, f, log_across, log_along = best.T[:6]
     r_squared = np.where(norms > 0, np.clip(1 - error, 0, 1), 0)
-    orientation = np.mod(t + np.pi / 2, np.pi)
+    orientation = np.mod(np.pi / 2 - t, np.pi)
     return GaborFits(r_squared, x, y, orientation, np.abs(f), np.exp(log_across), np.exp(log_along))
 
 
