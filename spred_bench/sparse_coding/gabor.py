@@ -22,9 +22,9 @@ _BLOCK = 256  # atoms at a time: their Jacobians (256 x 256 x 8) stay in the cac
 class GaborFits:
     """One entry per atom, each (k,). r_squared: share of the energy explained, 0 for an atom that is zero.
 
-    x, y: centre in pixels from the middle, y downwards.  orientation: direction of the stripes as one sees it, in radians
-    within [0, pi), counter-clockwise from horizontal.
-    frequency: cycles a pixel.  sigma_across, sigma_along: envelope across and along the stripes, in pixels.
+    x, y: centre in pixels from the middle, y downwards.  orientation: direction of the stripes as one sees it,
+    counter-clockwise from horizontal, in radians within [0, pi).  frequency: cycles a pixel.  sigma_across,
+    sigma_along: envelope across and along the stripes, in pixels.
     """
 
     r_squared: np.ndarray
