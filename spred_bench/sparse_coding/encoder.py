@@ -1,0 +1,156 @@
+"""Codes of many patches in one fixed dictionary: thousands of small lassos, solved together on their active codes.
+
+Per patch, min_s |x - B s|^2 + 2 kappa |s|_1 (Eq. (7) with s = w * v). Patches of like difficulty form a block that
+fits the cache, and a block is worked to the end: one pass of correlations B'(x - B s) certifies its patches and picks
+a working set for each, `exchange` solves there by Newton's method on the factors, and so on with those not yet done.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from scipy import sparse
+from sklearn.exceptions import ConvergenceWarning
+from torch import Tensor
+
+from spred_bench.device import resolve_device
+from spred_bench.sparse_coding.compiled import improve
+
+MAX_ROUNDS = 40
+_CACHE_ENTRIES = {"cpu": 2**18, "cuda": 2**27}  # of a block's Gram matrices or correlations
+_MOST_PATCHES = 1024  # of a block
+_FIRST = 32  # codes that may enter in the first round
+_GROWTH = 1.0  # codes that may enter later, as a share of the active ones
+
+
+class Codes(NamedTuple):
+    """codes (n, k) sparse, zeros exact; gap (n,) float64, relative duality gap of each patch, certified in X's type."""
+
+    codes: sparse.csr_matrix
+    gap: np.ndarray
+
+
+class Dictionary:
+    """B (m, k) with what the solver needs of it: atoms (k, m) in rows and their inner products."""
+
+    def __init__(self, B: Tensor):
+        self.B = B
+        self.atoms = B.T.contiguous()
+        self.gram = self.atoms @ B
+
+    @property
+    def k(self) -> int:
+        return self.B.shape[1]
+
+    def gram_blocks(self, index: Tensor) -> Tensor:
+        """Inner products (b, w, w) of the atoms index (b, w). One flat gather: thrice as fast as indexing twice."""
+        b, w = index.shape
+        index = index.int()
+        flat = index[:, :, None] * self.k + index[:, None, :]
+        return self.gram.index_select(0, flat.view(-1)).view(b, w, w)
+
+
+def encode(X, B, kappa: float, *, gap: float = 1e-6, start=None, device="cpu") -> Codes:
+    """Minimise |x - B s|^2 + 2 kappa |s|_1 for each row x of X.
+
+    X (n, m) patches in rows, B (m, k) atoms in columns, arrays or tensors; computed in X's type, float32 or float64.
+    gap: largest relative duality gap (of |x|^2) allowed to any patch, else a ConvergenceWarning says what was reached;
+    float32 certifies about 1e-6. start (n, k): codes to start from, sparse. ValueError on bad input.
+    """
+    device = resolve_device(device)
+    X, B = _checked(X, B, kappa, gap, device)
+    n, k = len(X), B.shape[1]
+    start = None if start is None else sparse.csr_matrix(start)
+    if start is not None and start.shape != (n, k):
+        raise ValueError(f"start must be of shape ({n}, {k}), one row for each patch, got {start.shape}")
+    dictionary = Dictionary(B)
+
+    def work(rows: np.ndarray):
+        at = torch.from_numpy(rows).to(device)
+        S = X.new_zeros(len(rows), k) if start is None else torch.from_numpy(start[rows].toarray()).to(X)
+        gaps = solve_block(X[at], S, dictionary, kappa, gap)
+        i, j = S.nonzero(as_tuple=True)
+        return rows[i.cpu().numpy()], j.cpu().numpy(), S[i, j].cpu().numpy(), rows, gaps.cpu().numpy()
+
+    found = run_blocks(work, blocks(difficulty(X, dictionary, kappa, start), k, device), device)
+    i, j, values, rows, gaps = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    worst = np.zeros(n)
+    worst[rows] = gaps
+    if worst.max() > gap:
+        warnings.warn(
+            f"{int((worst > gap).sum())} of {n} patches stopped at a relative duality gap above {gap:.1e}, "
+            f"the worst at {worst.max():.1e}", ConvergenceWarning, stacklevel=2,
+        )  # fmt: skip
+    return Codes(sparse.csr_matrix((values, (i, j)), shape=(n, k)), worst)
+
+
+def solve_block(X: Tensor, S: Tensor, dictionary: Dictionary, kappa: float, gap: float, rounds=MAX_ROUNDS) -> Tensor:
+    """Improve the codes S (b, k) of X (b, m) in place until each has the relative gap `gap`; returns the gaps (b,)."""
+    kind = X.numpy().dtype.type
+    R = X - S @ dictionary.atoms
+    gaps, live = torch.zeros(len(X), dtype=X.dtype), torch.arange(len(X))
+    halves = X.square().sum(1) / 2
+    G, A = dictionary.gram.numpy(), dictionary.atoms.numpy()
+    for _ in range(rounds):
+        Q = R[live] @ dictionary.B
+        left = improve(G, A, X.numpy(), halves.numpy(), live.numpy(), Q.numpy(), S.numpy(), R.numpy(), gaps.numpy(), kind(kappa), kind(gap))
+        live = live[:left]
+        if not left:
+            return gaps
+    return gaps
+
+
+def difficulty(X: Tensor, dictionary: Dictionary, kappa: float, start) -> np.ndarray:
+    """Roughly the working set's size of each patch (n,): active codes at the start, or atoms that could enter."""
+    if start is not None:
+        return np.diff(start.indptr)
+    counts = [((x @ dictionary.B).abs() > kappa).sum(1) for x in X.split(256)]
+    return torch.cat(counts).cpu().numpy()
+
+
+def blocks(sizes: np.ndarray, k: int, device: torch.device) -> Iterator[np.ndarray]:
+    """Rows in blocks of similar size, the hardest first; a block's matrices fit the cache."""
+    entries = _CACHE_ENTRIES[device.type]
+    order, at = np.argsort(-sizes, kind="stable"), 0
+    while at < len(order):
+        width = min(2 * int(sizes[order[at]]) + _FIRST, 256)
+        b = max(16, min(_MOST_PATCHES, entries // width**2, entries // k))
+        yield order[at : at + b]
+        at += b
+
+
+def run_blocks(work, rows: Iterator[np.ndarray], device: torch.device) -> list:
+    """work(rows) of every block, on the CPU in as many threads of Python as torch has: its batched small matrices
+    use one only.
+    """
+    threads = torch.get_num_threads()
+    if device.type != "cpu" or threads == 1:
+        return [work(block) for block in rows]
+    try:
+        with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            return list(pool.map(work, rows))
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _checked(X, B, kappa, gap, device) -> tuple[Tensor, Tensor]:
+    if not (np.isfinite(kappa) and kappa > 0):
+        raise ValueError(f"kappa must be positive and finite, got {kappa}")
+    if not gap > 0:
+        raise ValueError(f"gap must be positive, got {gap}")
+    X = X if isinstance(X, Tensor) else torch.as_tensor(np.asarray(X))
+    X = X.to(device=device, dtype=torch.float64 if X.dtype == torch.float64 else torch.float32)
+    B = (B if isinstance(B, Tensor) else torch.as_tensor(np.asarray(B))).to(X)
+    if X.ndim != 2 or B.ndim != 2 or X.shape[1] != B.shape[0] or 0 in X.shape or 0 in B.shape:
+        raise ValueError(f"X must be (n, m) and B (m, k), not empty; got {tuple(X.shape)} and {tuple(B.shape)}")
+    for name, values in (("X", X), ("B", B)):
+        wrong = int((~torch.isfinite(values)).sum())
+        if wrong:
+            raise ValueError(f"{name} holds NaN or inf in {wrong} of {values.numel()} entries")
+    return X, B
