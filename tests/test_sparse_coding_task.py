@@ -57,8 +57,8 @@ def test_rows_say_what_the_kept_dictionary_is(run):
         with np.load(folder.parent / name, allow_pickle=False) as kept:
             B, usage, r_squared = kept["dictionary"].astype(np.float32), kept["usage"], kept["r_squared"]
         assert B.shape == (36, n_atoms) and method in name
-        codes = encode(patches.held_out, unit_columns(B), 1.0)
-        again = objective(patches.held_out, unit_columns(B), codes.matrix, 1.0)
+        solved = encode(patches.held_out, unit_columns(B), 1.0)
+        again = objective(patches.held_out, unit_columns(B), solved.codes, 1.0)
         assert value(own, "final_objective") == pytest.approx(again, rel=1e-4)  # kept in half precision
         assert value(own, "alive_rate") == np.mean(usage > 0)
         assert value(own, "gabor_rate") == pytest.approx(np.mean(r_squared[usage > 0] >= 0.8))
@@ -115,9 +115,9 @@ def test_the_judge_gives_every_dictionary_columns_of_norm_one_and_drops_empty_on
     B = problem.start()
     assert not monitor(0, lambda: np.concatenate([0.1 * B, 0 * B[:, :1]], axis=1))
     assert monitor.dictionary.shape == (4, 3)
-    codes = encode(X, B, 0.5)
-    assert monitor.trace[0].objective == pytest.approx(objective(X, B, codes.matrix, 0.5), rel=1e-5)
-    assert scipy.sparse.issparse(codes.matrix)
+    solved = encode(X, B, 0.5)
+    assert monitor.trace[0].objective == pytest.approx(objective(X, B, solved.codes, 0.5), rel=1e-5)
+    assert scipy.sparse.issparse(solved.codes)
     monitor(10**9, lambda: B * np.nan)
     assert monitor.status == "done" and len(monitor.trace) == 1, "not due: nobody asked"
     bounded = Monitor(problem, X, time_limit_s=1e9, max_passes=1)
@@ -138,7 +138,7 @@ def test_fista_reaches_the_codes_of_the_exact_solver():
     X = problem.held_out[:40]
     S = alternating_fista.fista(torch.from_numpy(X), torch.from_numpy(B), torch.zeros(40, 30), 1.0, 2000)
     assert objective(X, B, scipy.sparse.csr_matrix(S.numpy()), 1.0) == pytest.approx(
-        objective(X, B, encode(X, B, 1.0).matrix, 1.0), rel=1e-4
+        objective(X, B, encode(X, B, 1.0).codes, 1.0), rel=1e-4
     )
 
 

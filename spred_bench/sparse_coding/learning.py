@@ -111,8 +111,8 @@ class Monitor:
             return True
         self.dictionary = unit_columns(B)
         solved = encode(self.held_out, self.dictionary, self.problem.kappa, gap=JUDGE_GAP, device=self.problem.device)
-        value = objective(self.held_out, self.dictionary, solved.matrix, self.problem.kappa)
-        self.trace.append(Judged(n_seen, elapsed, value, solved.matrix.nnz / len(self.held_out)))
+        value = objective(self.held_out, self.dictionary, solved.codes, self.problem.kappa)
+        self.trace.append(Judged(n_seen, elapsed, value, solved.codes.nnz / len(self.held_out)))
         return False
 
 
