@@ -27,6 +27,10 @@ REFERENCES = {
     "fig2_classic": ["experiment=fig2_classic"],
     "fig2_headline": ["experiment=fig2_headline"],
     "fig2_million": ["experiment=fig2_million"],
+    "fig3_peers": ["experiment=fig3_peers"],
+    "fig3_growth": ["experiment=fig3_growth"],
+    "fig3_paper": ["experiment=fig3_paper"],
+    "fig3_photographs": ["experiment=fig3_photographs"],
     "fig4_mnist": ["experiment=fig4_mnist", "task.epochs=16"],
     "table1_genes": ["experiment=table1_genes"],
     "fig4_mnist_rivals": ["experiment=fig4_mnist_rivals", "launcher=local_pool"],
@@ -75,7 +79,10 @@ def _keep(results: Path, target: Path) -> None:
         shutil.copy(task / table, target / table)
     (target / "manifests").mkdir(exist_ok=True)
     for manifest in task.glob("*/run.json"):
-        shutil.copy(manifest, target / "manifests" / f"{manifest.parent.name}.json")
+        run = manifest.parent
+        shutil.copy(manifest, target / "manifests" / f"{run.name}.json")
+        if (run / "dictionaries").is_dir():
+            shutil.copytree(run / "dictionaries", target / run.name / "dictionaries", dirs_exist_ok=True)
     subprocess.run([sys.executable, "-m", "spred_bench", "plot", str(target)], cwd=ROOT, check=True)
 
 

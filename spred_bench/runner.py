@@ -116,7 +116,7 @@ def _run_cells(plan, directory, todo, outcome, report) -> None:
         for number, (index, cell) in enumerate(todo, 1):
             signals.check()
             bar.begin(cell.id)
-            plan.task.scratch = directory.scratch(cell)
+            plan.task.scratch, plan.task.run_folder = directory.scratch(cell), directory.path
             entry = {"index": index, **run_cell(plan.task, cell)}
             directory.append(entry)
             if entry["status"] != "failed":

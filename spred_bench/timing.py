@@ -25,7 +25,7 @@ PACKAGES = (
         "hydra-core",
         "omegaconf",
     ),
-    *("matplotlib", "pydantic", "GEOparse", "celer", "skglm", "python-glmnet", "pyHSICLasso", "lassonet"),
+    *("matplotlib", "pydantic", "GEOparse", "celer", "skglm", "python-glmnet", "spams-bin", "pyHSICLasso", "lassonet"),
 )
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")

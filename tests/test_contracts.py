@@ -15,11 +15,14 @@ from spred_bench.data.genes import Expression
 
 from spred_bench import components, lasso, listing, plan, plots, records, runner
 from spred_bench.data.images import Images
+from spred_bench.data.patches import Patches
 from spred_bench.data.regression import Regression
 from spred_bench.errors import Skip, UserError
 from spred_bench.lasso import LassoProblem
 from spred_bench.models.mlp import Mlp
 from spred_bench.monitor import Monitor
+from spred_bench.sparse_coding import learning
+from spred_bench.sparse_coding.learning import CodingProblem
 
 GROUPS = listing.groups()
 
@@ -55,7 +58,7 @@ def small_sources(name: str, tmp_path, **arrays) -> list:
     if spec.get("path") == "???":
         np.savez(tmp_path / "own.npz", **arrays)
         spec |= {"path": str(save_images(tmp_path, **arrays) if name == "image_folder" else tmp_path / "own.npz")}
-    small = {"n_samples": 12, "n_features": 8, "n_informative": 3}
+    small = {"n_samples": 12, "n_features": 8, "n_informative": 3, "n_patches": 300, "n_held_out": 60, "side": 6}
     known = components.parameters(components.load_target(spec["_target_"], name))
     spec |= {key: value for key, value in small.items() if key in known}
     shared = {"data_dir": Path(os.environ.get("SPRED_DATA_DIR", tmp_path))}
@@ -72,7 +75,8 @@ def save_images(folder: Path, **arrays) -> Path:
 
 
 def test_every_source_says_what_it_gives():
-    assert {name for kind in (Regression, Images, Expression) for name in sources_of(kind)} == set(GROUPS["data"])
+    kinds = (Regression, Images, Expression, Patches)
+    assert {name for kind in kinds for name in sources_of(kind)} == set(GROUPS["data"])
 
 
 @pytest.mark.parametrize("name", sources_of(Regression))
@@ -135,6 +139,22 @@ def test_protocols_give_every_pair_to_one_part_and_divide_alike_twice(name):
     assert first.split.X_train.dtype == first.X_test.dtype == np.float32 and np.isfinite(first.X_test).all()
     np.testing.assert_array_equal(first.X_test, second.X_test)
     assert not np.array_equal(first.X_test, other.X_test)
+
+
+@pytest.mark.parametrize("name", sources_of(Patches))
+def test_patch_sources_are_reproducible_and_of_matching_shapes(name, tmp_path):
+    images = np.random.default_rng(0).random((6, 30, 40))
+    for source in small_sources(name, tmp_path, images=images):
+        if hasattr(source, "data_dir") and name != "image_array" and not (source.data_dir / source.path).is_dir():
+            with pytest.raises(UserError, match="no such folder"):
+                source.check()
+            pytest.skip("the files are not here; SPRED_DATA_DIR names their folder")
+        first, second = source.load(0), source.load(0)
+        for X in (first.train, first.held_out):
+            assert X.dtype == np.float32 and X.shape[1] == first.side**2 and np.isfinite(X).all() and len(X)
+        np.testing.assert_array_equal(first.train, second.train)
+        assert not np.array_equal(first.train, source.load(1).train)
+        assert np.mean(first.train**2) == pytest.approx(1, rel=0.5)
 
 
 @pytest.mark.parametrize("name", GROUPS["model"])
@@ -214,6 +234,32 @@ def test_solvers_give_the_same_answer_twice(name):
     problem = lasso_problem()
     answers = [solve(next(iter(build_all("solver", name).values())), problem, 1e-2)[0] for _ in range(2)]
     np.testing.assert_array_equal(*answers)
+
+
+def coding_problem():
+    """Patches that are sparse in 12 hidden atoms, and others to judge on."""
+    rng = np.random.default_rng(0)
+    codes = rng.standard_normal((500, 12)) * (rng.random((500, 12)) < 0.2)
+    X = np.float32(4 * codes @ rng.standard_normal((12, 16)) + 0.05 * rng.standard_normal((500, 16)))
+    return CodingProblem(X[:400], 12, 0.5, seed=0), X[400:]
+
+
+@pytest.mark.parametrize("name", GROUPS["learner"])
+def test_learners_lower_the_objective_of_their_common_start(name):
+    problem, held_out = coding_problem()
+    (learner,) = build_all("learner", name).values()
+    try:
+        learned = learning.learn(learner, problem, held_out, time_limit_s=600.0, max_passes=20)
+    except Skip as reason:
+        pytest.skip(str(reason))
+    start, end = learned.trace[0], learned.trace[-1]
+    assert start.n_seen == 0 and learned.status == "done"
+    assert learned.dictionary.shape == (16, 12) and np.isfinite(learned.dictionary).all()
+    np.testing.assert_allclose(np.linalg.norm(learned.dictionary, axis=0), 1, rtol=1e-5)
+    if name == "random_patches":
+        assert len(learned.trace) == 1
+    else:
+        assert end.objective < 0.9 * start.objective and end.n_seen >= 20 * 400
 
 
 @pytest.fixture(scope="module")

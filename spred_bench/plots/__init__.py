@@ -29,6 +29,7 @@ def caption(name: str) -> str:
 def draw_all(records: pd.DataFrame, wanted: list[str] | None = None) -> Iterator[tuple[str, "Figure"]]:
     """(name, figure) of every figure that the rows hold something for; each is closed when the next is asked for.
 
+    `records.attrs["folder"]`, where given, is where a figure finds the files that rows name.
     Raises UserError where `wanted` names no figure of a task in the rows.
     """
     import matplotlib
@@ -44,7 +45,9 @@ def draw_all(records: pd.DataFrame, wanted: list[str] | None = None) -> Iterator
             if name not in known:
                 raise UserError(f"plot --figure {name}: task {task} has {', '.join(known) or 'no figures'}")
             with plt.rc_context(_style.RC):
-                figure = importlib.import_module(f"{__name__}.{name}").draw(records[records["task"] == task])
+                rows = records[records["task"] == task]
+                rows.attrs = records.attrs
+                figure = importlib.import_module(f"{__name__}.{name}").draw(rows)
                 if figure is not None:  # the rows may hold nothing that this figure shows
                     yield name, figure
                     plt.close(figure)
@@ -62,6 +65,7 @@ def draw_file(source: Path, wanted: list[str] | None = None, output: Path | None
         raise UserError(f"plot {source}: {error}") from None
     if "task" not in records or "metric" not in records or records.empty:
         raise UserError(f"plot {source}: not a table of records (no rows, or no columns 'task' and 'metric')")
+    records.attrs["folder"] = path.parent
     written = []
     for name, figure in draw_all(records, wanted):
         for suffix in (".png", ".pdf"):

@@ -7,4 +7,5 @@ records as <name>.csv.
 A task that trains gives each training of a cell `checkpoint.of_cell(self, cell, name)`, and a cell that was killed goes
 on where it was. (While `run(cell)` works, the runner lets `self.scratch` name a folder of the cell's own, not made yet,
 that outlives a kill and goes away once the cell's rows are in the journal.)
+`self.run_folder` is the run's own: files that its figures need beside the rows go below it, named by the cell.
 """
