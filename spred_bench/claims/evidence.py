@@ -52,6 +52,7 @@ def read(results: Path) -> list[Folder]:
             for key in ("scale", "device"):
                 of_run = {name: manifest.get("config", {}).get(key) for name, manifest in own.items()}
                 rows[key] = rows["run_id"].map(of_run)
+        rows.attrs["folder"] = folder  # where a figure finds the files that rows name
         folders.append(Folder(folder.name, rows, own))
     if not folders:
         raise UserError(f"{results}: no rows in it; after a run, name the folder its results_dir was")
