@@ -3,7 +3,7 @@
 import pandas as pd
 
 from spred_bench.intervals import bootstrap, corrected
-from spred_bench.records import LIST_SEPARATOR
+from spred_bench.records import LIST_END
 from spred_bench.stability import jaccard, stability
 
 _DATA = ["dataset", "protocol"]
@@ -123,4 +123,4 @@ def _pairs(features, symbols):
 
 def _split(names) -> list[str]:
     """The names in a field of the records; an empty field reads as NaN."""
-    return names.split(LIST_SEPARATOR) if isinstance(names, str) and names else []
+    return names.split(LIST_END)[:-1] if isinstance(names, str) else []

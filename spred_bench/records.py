@@ -28,7 +28,7 @@ from spred_bench import locking
 from spred_bench.errors import Busy, UserError
 
 SCHEMA_VERSION = 1
-LIST_SEPARATOR = ";"  # between the items of a field that holds several
+LIST_END = ";"  # after every item of a field that holds several: a single number stays text
 FIRST_COLUMNS = ("run_id", "task", "dataset", "method", "seed")
 LAST_COLUMNS = ("step", "time_s", "split", "metric", "value", "status", "note")
 STATUSES = ("done", "max_steps", "diverged", "timeout", "skipped", "failed")

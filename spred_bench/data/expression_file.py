@@ -102,7 +102,7 @@ class Source:
         values = table.drop(columns=list(text))
         words = [name for name in values if not pd.api.types.is_numeric_dtype(values[name])]
         if words:
-            raise UserError(f"{path}: column '{words[0]}' is not numeric; name label columns by label=, names by sample=")
+            raise UserError(f"{path}: column '{words[0]}' is not numeric; label= names labels, sample= sample names")
         return checked(str(path), values.to_numpy(np.float32), samples, factors, list(values))
 
     @property

@@ -70,8 +70,8 @@ class Source:
     def _missing(self) -> str:
         return (
             f"data.gds.accession={self.accession}: {self._folder / self.accession}.soft.gz is not there; fetch it with "
-            f"`spred-bench prepare data=gds data.gds.accession={self.accession}`, or let data_dir=... name the folder of "
-            "a local copy"
+            f"`spred-bench prepare data=gds data.gds.accession={self.accession}`, or let data_dir=... name the folder "
+            "of a local copy"
         )
 
     @cached_property
@@ -82,5 +82,7 @@ class Source:
             raise UserError(self._missing())
         recorded = recorded_checksum(self._found)
         if recorded not in (None, checksum(self._found)):
-            raise UserError(f"{self._found}: not the file that was fetched (its SHA-256 differs); remove it, fetch again")
+            raise UserError(
+                f"{self._found}: not the file that was fetched (SHA-256 differs); remove it, fetch it again"
+            )
         return read_gds(self._found, self.accession)

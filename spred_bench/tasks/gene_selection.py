@@ -16,7 +16,7 @@ from spred_bench import gene_tables
 from spred_bench.components import component, require_data
 from spred_bench.data.genes import Expression
 from spred_bench.errors import Skip, UserError
-from spred_bench.records import LIST_SEPARATOR, Cell
+from spred_bench.records import LIST_END, Cell
 from spred_bench.timing import Stopwatch
 
 # Names kept of a selection: all of them, but of what is too long to be one only the most important.
@@ -113,7 +113,7 @@ class Task:
             yield {**at, "metric": "path_accuracy", "split": "dev", "value": selection.dev_accuracy}
         chosen = choose(selections)
         end = {**_at(chosen), "time_s": fit_s}
-        for step, loss, accuracy in chosen.curve[:: max(len(chosen.curve) // _N_CURVE_POINTS, 1)]:
+        for step, loss, accuracy in chosen.curve[:: -(-len(chosen.curve) // _N_CURVE_POINTS) or 1]:
             yield {**end, "time_s": None, "step": step, "metric": "curve_loss", "split": "train", "value": loss}
             yield {**end, "time_s": None, "step": step, "metric": "curve_accuracy", "split": "dev", "value": accuracy}
         yield {**end, "metric": "accuracy", "split": "dev", "value": chosen.dev_accuracy}
@@ -206,5 +206,7 @@ def _at(selection) -> dict:
 def _names(data: Expression, features: np.ndarray) -> dict:
     """Names of the features, and of their genes where those differ."""
     listed = features if len(features) <= _LONGEST_LIST else features[:_SHORTENED_LIST]
-    probes, symbols = (LIST_SEPARATOR.join(names[listed]) for names in (data.features, data.symbols))
+    probes, symbols = (
+        "".join(f"{name}{LIST_END}" for name in names[listed]) for names in (data.features, data.symbols)
+    )
     return {"features": probes, "symbols": "" if symbols == probes else symbols}
