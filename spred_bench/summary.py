@@ -9,7 +9,8 @@ def show(plan, outcome) -> None:
     """Print the task's table, draw its figures in the run directory, and name the files."""
     records_path = outcome.path / "records.csv"
     records = pd.read_csv(records_path, low_memory=False)
-    table = plan.task.summary(records)
+    nothing_measured = records["metric"].isna().all()  # every cell failed or was skipped: the lines above say why
+    table = None if nothing_measured else plan.task.summary(records)
     print()
     if table is not None and len(table):
         with pd.option_context("display.max_rows", 200, "display.max_columns", 30, "display.width", 200):

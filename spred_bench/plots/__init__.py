@@ -1,12 +1,14 @@
 """Figures: one file each, a function of records.csv alone. `TASKS` of a file names the tasks whose rows it draws."""
 
 import importlib
+import io
 import pkgutil
 from pathlib import Path
 
 import pandas as pd
 
 from spred_bench.errors import UserError
+from spred_bench.records import write_atomic, writing
 
 
 def figures_of(task: str) -> list[str]:
@@ -18,7 +20,8 @@ def figures_of(task: str) -> list[str]:
 def draw_file(source: Path, wanted: list[str] | None = None, output: Path | None = None) -> list[Path]:
     """Draw the figures of one records.csv (or of the folder that holds it); the paths written, PNG and PDF.
 
-    Raises UserError where the file is missing, is not a table of records, or `wanted` names no figure of its task.
+    Raises UserError where the file is missing, is not a table of records, or `wanted` names no figure of its task, and
+    where the disk refuses a figure.
     """
     import matplotlib
 
@@ -44,11 +47,13 @@ def draw_file(source: Path, wanted: list[str] | None = None, output: Path | None
                 figure = importlib.import_module(f"{__name__}.{name}").draw(records[records["task"] == task])
                 if figure is None:
                     continue  # the rows hold nothing that this figure shows
-                for suffix in (".png", ".pdf"):
-                    target = (output or path.parent) / f"{name}{suffix}"
-                    target.parent.mkdir(parents=True, exist_ok=True)
+                for kind in ("png", "pdf"):
+                    target, content = (output or path.parent) / f"{name}.{kind}", io.BytesIO()
                     # No date in the file: the same rows give the same bytes.
-                    figure.savefig(target, metadata={"CreationDate": None} if suffix == ".pdf" else None)
+                    figure.savefig(content, format=kind, metadata={"CreationDate": None} if kind == "pdf" else None)
+                    with writing(target):
+                        target.parent.mkdir(parents=True, exist_ok=True)
+                        write_atomic(target, content.getvalue())
                     written.append(target)
                 plt.close(figure)
     return written
