@@ -10,7 +10,8 @@ def show(plan, outcome) -> None:
     """Print the task's tables, draw its figures in the run directory, and name the files."""
     records_path = outcome.path / "records.csv"
     records = pd.read_csv(records_path, low_memory=False)
-    found = plan.task.summary(records)
+    nothing_measured = records["metric"].isna().all()  # every cell failed or was skipped: the lines above say why
+    found = None if nothing_measured else plan.task.summary(records)
     print()
     with pd.option_context("display.max_rows", 200, "display.max_columns", 30, "display.width", 200):
         for table in found.values() if isinstance(found, dict) else [found]:

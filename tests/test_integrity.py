@@ -151,6 +151,19 @@ def test_a_full_disk_is_one_line_and_the_same_command_continues(tmp_path, monkey
     assert tables[0].read_bytes() == tables[1].read_bytes()
 
 
+def test_a_disk_that_has_no_room_for_the_figure_is_one_line_too(cli, tmp_path, monkeypatch):
+    def full(path, content):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("spred_bench.plots.write_atomic", full)
+    code, _, err = cli("task=landscape", "scale=smoke", "device=cpu")
+    assert code == 2 and err.count("\n") == 1 and "landscape.png: cannot write (No space left on device)" in err
+    [table] = tmp_path.glob("results/*/*/records.csv")
+    monkeypatch.undo()
+    code, out, _ = cli("task=landscape", "scale=smoke", "device=cpu", f"results_dir={tmp_path / 'results'}")
+    assert code == 0 and "4 done (4 from an earlier run)" in out and table.with_name("landscape.png").exists()
+
+
 LIMITED = "import sys, counting; from pathlib import Path; print(counting.run(Path(sys.argv[1]), 0))"
 
 

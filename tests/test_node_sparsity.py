@@ -14,6 +14,7 @@ from spred_bench.data.digits import Source
 from spred_bench.methods.weight_decay import Method
 from spred_bench.models.mlp import ACTIVATIONS, Mlp, Model
 from spred_bench.nodes import Criteria
+from spred_bench.plots import node_sparsity as plot
 from spred_bench.records import Cell
 from spred_bench.tasks.node_sparsity import Task
 from spred_bench.trainer import Trainer
@@ -121,6 +122,19 @@ def test_a_kappa_that_kills_everything_gives_rows_and_the_accuracy_of_chance(act
     for split in ("train", "test"):
         assert value(table, "removed_accuracy", 10.0, split=split) == pytest.approx(0.1, abs=0.02)
     assert len(task.summary(table)) == 1
+
+
+def test_networks_that_diverged_are_counted_and_left_out_of_line_and_figure():
+    table = rows_of(make_task(kappas=[1e-3, 1e-2, 1e-1]))
+    expected = make_task().summary(table[table["kappa"] != 1e-1])
+    table.loc[table["kappa"] == 1e-1, "status"] = "diverged"
+    summary = make_task().summary(table)
+    assert summary["diverged"].tolist() == [0, 0, 1]
+    pd.testing.assert_series_equal(summary["slope"].head(2), expected["slope"])
+    figure = plot.draw(table)
+    assert figure.axes[1].lines[0].get_xdata().tolist() == [1e-3, 1e-2]
+    table["status"] = "diverged"
+    assert len(make_task().summary(table)) == 3 and plot.draw(table) is None
 
 
 def test_a_training_that_diverges_says_so_and_keeps_the_last_finite_step():

@@ -1,6 +1,7 @@
 """Figures: one file each, a function of records.csv alone. `TASKS` of a file names the tasks whose rows it draws."""
 
 import importlib
+import io
 import pkgutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from spred_bench.errors import UserError
+from spred_bench.records import write_atomic, writing
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -56,7 +58,8 @@ def draw_all(records: pd.DataFrame, wanted: list[str] | None = None) -> Iterator
 def draw_file(source: Path, wanted: list[str] | None = None, output: Path | None = None) -> list[Path]:
     """Draw the figures of one records.csv (or of the folder that holds it); the paths written, PNG and PDF.
 
-    Raises UserError where the file is missing, is not a table of records, or `wanted` names no figure of its task.
+    Raises UserError where the file is missing, is not a table of records, or `wanted` names no figure of its task, and
+    where the disk refuses a figure.
     """
     path = source / "records.csv" if source.is_dir() else source
     try:
@@ -68,10 +71,12 @@ def draw_file(source: Path, wanted: list[str] | None = None, output: Path | None
     records.attrs["folder"] = path.parent
     written = []
     for name, figure in draw_all(records, wanted):
-        for suffix in (".png", ".pdf"):
-            target = (output or path.parent) / f"{name}{suffix}"
-            target.parent.mkdir(parents=True, exist_ok=True)
+        for kind in ("png", "pdf"):
+            target, content = (output or path.parent) / f"{name}.{kind}", io.BytesIO()
             # No date in the file: the same rows give the same bytes.
-            figure.savefig(target, metadata={"CreationDate": None} if suffix == ".pdf" else None)
+            figure.savefig(content, format=kind, metadata={"CreationDate": None} if kind == "pdf" else None)
+            with writing(target):
+                target.parent.mkdir(parents=True, exist_ok=True)
+                write_atomic(target, content.getvalue())
             written.append(target)
     return written

@@ -11,9 +11,10 @@ _METHODS = {"weight_decay": "weight decay", "spred_nodes": "spred, nodes", "grou
 
 
 def draw(records: pd.DataFrame):
-    """Four panels; one data set, the one with most rows, where there are several."""
+    """Four panels, without networks that diverged; one data set, the one with most rows, where there are several."""
     import matplotlib.pyplot as plt
 
+    records = records[records["status"] != "diverged"]
     table = _table(records)
     if table.empty:
         return None
