@@ -50,10 +50,10 @@ class Source:
     def _files(self) -> dict[str, list[tuple[Path, int]]]:
         """{split: [(file, label)]}."""
         folder, found = self._folder, {}
-        classes = {split: sorted(p.name for p in folder.glob(f"{split}/*") if p.is_dir()) for split in ("train", "test")}
+        classes = {s: sorted(path.name for path in folder.glob(f"{s}/*") if path.is_dir()) for s in ("train", "test")}
         if not classes["train"] or classes["train"] != classes["test"]:
             differing = sorted(set(classes["train"]) ^ set(classes["test"])) or ["none at all"]
-            raise UserError(f"{folder}: train/ and test/ need a folder for each class, the same in both: {differing[0]}")
+            raise UserError(f"{folder}: train/ and test/ need a folder per class, the same in both: {differing[0]}")
         for split, names in classes.items():
             found[split] = [
                 (file, label)
