@@ -15,10 +15,9 @@ import math
 import torch
 from torch import Tensor, nn
 
-from spred_bench import schedules
+from spred_bench import redundancy, schedules
 from spred_bench.kappa_schedule import factor_groups
-from spred_bench.redundancy import effective_weights, factors_of
-from spred_bench.redundancy.starts import group_norm
+from spred_bench.redundancy import factors_of
 
 _PROPORTIONAL, _INTEGRAL = 1.0, 5.0  # per unit of log density; the integral is over the share of the steps
 _STARTING_BUDGET = 5.0  # exp(-5) makes a typical weight negligible
@@ -82,13 +81,12 @@ class TargetSparsity:
         if not self._start:
             self._start = self._starting_decay(trainer, groups[0])
         sizes, counts = _magnitudes(trainer.model)
-        total = counts.sum()
-        near = (counts[sizes <= self._threshold(sizes, counts)].sum() / total).item()
+        near = self._near_zero(sizes, counts)
         progress = trainer.step / trainer.max_steps
-        self._from = near if self._from is None else self._from
+        self._from = min(near, self.target) if self._from is None else self._from
         arrived = min(progress / self.reach, 1.0)
         aim = 1 - (1 - self._from) ** (1 - arrived) * (1 - self.target) ** arrived  # a line in log density
-        error = math.log(max(1 - near, 1 / total.item())) - math.log(1 - aim)  # > 0: too dense
+        error = math.log(max(1 - near, 1 / counts.sum().item())) - math.log(1 - aim)  # > 0: too dense
         self._integral += error * (progress - self._last)
         self._last = progress
         change = _PROPORTIONAL * error + _INTEGRAL * self._integral
@@ -113,16 +111,17 @@ class TargetSparsity:
             raise ValueError("target_sparsity needs a kappa > 0 to start from, unless the optimizer is SGD")
         return group["weight_decay"]
 
-    def _threshold(self, sizes: Tensor, counts: Tensor) -> float:
-        """`negligible` times the root mean square of the kept share, if it had all of the energy."""
+    def _near_zero(self, sizes: Tensor, counts: Tensor) -> float:
+        """The negligible share; the kept weights are given all of the energy, which is theirs in the end."""
         energy = (sizes.square() * counts).sum() / counts.sum()
-        return self.negligible * math.sqrt(energy.item() / (1 - self.target))
+        threshold = self.negligible * (energy / (1 - self.target)).sqrt()
+        return (counts[sizes <= threshold].sum() / counts.sum()).item()
 
     def _land(self, trainer) -> None:
         groups = factor_groups(trainer.optimizers)
         sizes, counts = _magnitudes(trainer.model)
         total = counts.sum()
-        near = (counts[sizes <= self._threshold(sizes, counts)].sum() / total).item()
+        near = self._near_zero(sizes, counts)
         order = sizes.argsort()
         gone = int((counts[order].cumsum(0) <= round(self.target * total.item())).sum())
         chosen = torch.zeros_like(sizes, dtype=torch.bool)
@@ -151,25 +150,12 @@ class TargetSparsity:
 
 
 def _magnitudes(model: nn.Module) -> tuple[Tensor, Tensor]:
-    """([G], [G]) in double: magnitude of each redundant weight (of a group its root mean square), and its elements."""
-    sizes, counts = [], []
-    for weight, dims in _weights_and_dims(model):
-        norm = group_norm(weight.double(), dims)
-        elements = weight.numel() // norm.numel()
-        sizes.append(norm.flatten() / elements**0.5)
-        counts.append(torch.full_like(sizes[-1], elements))
+    """([G], [G]) in double: magnitude of every redundant weight or group of the model, and how many elements it has."""
+    factors, sizes, counts = factors_of(model), [], []
+    for name, size in redundancy.magnitudes(model).items():
+        sizes.append(size.double().flatten())
+        counts.append(torch.full_like(sizes[-1], factors[name][-1].numel() // size.numel()))
     return torch.cat(sizes), torch.cat(counts)
-
-
-def _weights_and_dims(model: nn.Module) -> list[tuple[Tensor, tuple[int, ...]]]:
-    """Effective weights and the dimensions that a group extends along, in the order of `factors_of`."""
-    factors = factors_of(model)
-    weights = effective_weights(model)
-    return [(weights[name], _shared(gates[0], weights[name])) for name, gates in factors.items()]
-
-
-def _shared(gate: Tensor, weight: Tensor) -> tuple[int, ...]:
-    return tuple(dim for dim in range(weight.ndim) if gate.shape[dim] != weight.shape[dim])
 
 
 @torch.no_grad()
