@@ -115,6 +115,16 @@ def test_the_answer_does_not_depend_on_where_the_path_began():
     np.testing.assert_allclose(full(direct.at(end.kappa), 300), full(end, 300), atol=1e-6)
 
 
+@pytest.mark.parametrize("intercept", [False, True])
+def test_going_back_up_everything_dies_again(intercept):
+    X, y = planted(n=60, d=300, n_classes=3, seed=1)
+    path = FeaturePath(X, y, 3, intercept=intercept)
+    assert len(path.at(0.1 * path.kappa_max).features) > 5
+    top = path.at(1.01 * path.kappa_max)
+    assert len(top.features) == 0 and top.residual <= 1e-5
+    np.testing.assert_allclose(top.intercept, 0, atol=1e-5)  # the classes are equally frequent
+
+
 def test_twin_features_share_the_weight():
     X, y = planted()
     X = np.hstack([X, X[:, :1]])

@@ -103,11 +103,12 @@ class FeaturePath:
         Z = columns @ self._coefficients(self.V) + self.b
         R = self.loss.value(Z)[1]
         self.gradient = self.X.T @ R.astype(self.X.dtype)
+        self.slope = np.abs(R.sum(axis=0)).max() if self.has_intercept else 0.0
         self.pull = np.sqrt(np.einsum("jk,jk->j", self.gradient, self.gradient))
 
     def _residual(self, kappa: float) -> float:
         """Largest violation of optimality, relative to 2 kappa."""
-        worst = self.pull.max(initial=0.0) / (2 * kappa) - 1
+        worst = max(self.pull.max(initial=0.0) / (2 * kappa) - 1, self.slope / (2 * kappa))
         for j, v in self.V.items():
             worst = max(worst, np.linalg.norm(self.gradient[j] / (2 * kappa) + v / np.linalg.norm(v)))
         return float(max(worst, 0.0))
@@ -130,7 +131,7 @@ class FeaturePath:
         accuracy = 1e-5 * self.tol if careful else _LOOSE if lands else 0.01 * self.tol
         V, b = self._descend(A, start, self.b, kappa, 2, accuracy)
         norms, pull = np.linalg.norm(V, axis=1), np.linalg.norm(A.T @ self.loss.value(A @ V + b)[1], axis=1)
-        alive = (norms > _DEAD * norms.max()) | (pull > 2 * kappa)
+        alive = (norms > _DEAD * norms.max()) | ((norms > 0) & (pull > 2 * kappa))
         if lands:
             V, b, alive = self._land(A, V, b, alive, kappa)
         self.V = {j: v for j, v, living in zip(columns, V, alive, strict=True) if living}
@@ -179,13 +180,11 @@ class FeaturePath:
         K, n = self.loss.width, self.loss.n
         for _ in range(_NEWTON_STEPS):
             inside, v = A[:, alive], V[alive]
-            if not len(v):
-                break
             norms = np.linalg.norm(v, axis=1)
             e = v / norms[:, None]
             _, R, P = self.loss.value(inside @ v + b)
             gradient = inside.T @ R + 2 * kappa * e
-            error = max(np.abs(gradient).max(), np.abs(R.sum(axis=0)).max() if self.has_intercept else 0.0)
+            error = max(np.abs(gradient).max(initial=0.0), np.abs(R.sum(axis=0)).max() if self.has_intercept else 0.0)
             if error <= 1e-3 * self.tol * 2 * kappa:
                 return V, b, alive
             full = np.hstack([inside, np.ones((n, 1))]) if self.has_intercept else inside
