@@ -42,8 +42,6 @@ def _folder(folder: Folder) -> dict:
     """What one experiment shows: its figures, and how each of its runs was made."""
     return {
         "name": folder.name,
-        "tasks": ", ".join(folder.records["task"].dropna().unique()),
-        "n_rows": len(folder.records),
         "figures": [
             {"caption": plots.caption(name), "image": _image(figure)} for name, figure in plots.draw_all(folder.records)
         ],
