@@ -20,7 +20,7 @@ import shutil
 import tempfile
 import zlib
 from collections.abc import Iterable, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -144,6 +144,13 @@ class RunDirectory:
     def scratch(self, cell: Cell) -> Path:
         """A folder of the cell's own, not made yet, for its checkpoints."""
         return self.path / "checkpoints" / hashlib.sha256(cell.id.encode()).hexdigest()[:16]
+
+    def discard_scratch(self, cell: Cell) -> None:
+        """Remove that folder, and the one around it with the last of them."""
+        folder = self.scratch(cell)
+        shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError):
+            folder.parent.rmdir()
 
     def table(self, key_columns: Iterable[str]) -> str:
         """The journal as the text of records.csv."""

@@ -1,7 +1,6 @@
 """Run a plan: every cell once, each finished one on disk before the next begins."""
 
 import contextlib
-import shutil
 import time
 import traceback
 from collections.abc import Callable, Mapping
@@ -14,6 +13,9 @@ from spred_bench.errors import Skip, UserError
 from spred_bench.plan import Plan
 from spred_bench.progress import show as _progress
 from spred_bench.records import Cell, RunDirectory
+
+# What the manifest keeps of the attempts before the last one.
+_ATTEMPT = ("status", "command", "spred_bench", "git", "start", "end")
 
 
 @dataclass
@@ -83,10 +85,11 @@ def run(plan: Plan, command: str, report: Callable[[str], None] = print, launch:
         outcome.reused = len(cells) - len(todo)
         distributed.from_first([index for index, _ in todo])
         integrity.restore_records(plan, directory, report)
-        if not todo and previous.get("status") == "done":
+        if outcome.reused:
             _warn_if_other_code(previous, report)
+        if not todo and previous.get("status") == "done":
             return outcome
-        manifest = _begin(plan, directory, command, launch)
+        manifest = _begin(plan, directory, command, launch, previous)
         try:
             _run_cells(plan, directory, todo, outcome, report)
         except BaseException as interruption:
@@ -120,7 +123,7 @@ def _run_cells(plan, directory, todo, outcome, report) -> None:
             entry = {"index": index, **run_cell(plan.task, cell)}
             directory.append(entry)
             if entry["status"] != "failed":
-                shutil.rmtree(plan.task.scratch, ignore_errors=True)
+                directory.discard_scratch(cell)
             bucket = entry["status"] if entry["status"] in ("failed", "skipped") else "done"
             setattr(outcome, bucket, getattr(outcome, bucket) + 1)
             reason = f": {entry['note']}" if entry["note"] else ""
@@ -139,7 +142,7 @@ def _follow(plan: Plan, cells: list[Cell]) -> Outcome:
     return outcome
 
 
-def _begin(plan: Plan, directory: RunDirectory, command: str, launch: str) -> dict:
+def _begin(plan: Plan, directory: RunDirectory, command: str, launch: str, previous: Mapping) -> dict:
     import yaml
 
     manifest = {
@@ -155,6 +158,8 @@ def _begin(plan: Plan, directory: RunDirectory, command: str, launch: str) -> di
         "environment": timing.environment(),
         "data": plan.task.provenance() if hasattr(plan.task, "provenance") else {},
         "start": _now(),
+        # Finished cells are kept: what made them is not forgotten.
+        "earlier": [*previous.get("earlier", []), {key: previous.get(key) for key in _ATTEMPT}] if previous else [],
     }
     directory.write("config.yaml", yaml.safe_dump(dict(plan.config), sort_keys=False))
     directory.write_manifest(manifest)
