@@ -7,9 +7,7 @@ from spred_bench.learning_curves import PROBLEM, best_of_both, is_peer, of_probl
 from spred_bench.plots._style import BAND, colours
 
 TASKS = ("sparse_coding",)
-
-
-_MOST_BINS = 30
+_MOST_BINS = 30  # of the numbers of active codes
 
 
 def draw(records: pd.DataFrame):
