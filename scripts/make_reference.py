@@ -25,6 +25,9 @@ REFERENCES = {
     "fig2_headline": ["experiment=fig2_headline"],
     "fig2_million": ["experiment=fig2_million"],
     "fig4_mnist": ["experiment=fig4_mnist", "task.epochs=16"],
+    "fig5_small": ["experiment=fig5_small"],
+    "fig7_histograms": ["experiment=fig7_histograms", "data=[cifar10_subset]", "model=[resnet9]"],
+    "lottery_ticket": ["experiment=lottery_ticket", "data=[cifar10_subset]", "model=[resnet9]"],
 }
 
 

@@ -57,12 +57,12 @@ class Sigmoid(NamedTuple):
 def fit_sigmoid(compression, accuracy, floor: float) -> Sigmoid | None:
     """Least squares in log10 of the compression, (n,) each; `floor` is chance.
 
-    None with less than four compressions, or at chance. The midpoint is within a decade of the points.
+    None with less than four compressions, or below twice chance. The midpoint is within a decade of the points.
     """
     from scipy.optimize import least_squares
 
     x, y = np.log10(np.asarray(compression, float)), np.asarray(accuracy, float)
-    if len(np.unique(x)) < 4 or y.max() <= floor:
+    if len(np.unique(x)) < 4 or y.max() < 2 * floor:
         return None
 
     def residuals(values):
@@ -70,6 +70,6 @@ def fit_sigmoid(compression, accuracy, floor: float) -> Sigmoid | None:
         return Sigmoid(top, 10**middle, steepness)(10**x, floor) - y
 
     bounds = ([floor, x.min() - 1, 0.1], [1.0, x.max() + 1, 20.0])
-    start = [np.clip(y.max(), floor + 1e-6, 1 - 1e-6), np.median(x), 3.0]
+    start = [min(y.max(), 1 - 1e-6), np.median(x), 3.0]
     top, middle, steepness = least_squares(residuals, start, bounds=bounds, x_scale=[0.1, 1, 3]).x
     return Sigmoid(float(top), float(10**middle), float(steepness))
