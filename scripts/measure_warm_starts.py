@@ -1,6 +1,6 @@
 """How to split the weights of a dense network into factors: spred from a trained network, by each split.
 
-    python scripts/measure_warm_starts.py --data-dir data [--seeds 3] [--output warm_starts.csv]
+    python scripts/measure_warm_starts.py [--data-dir data] [--seeds 3] [--output warm_starts.csv]
 
 ResNet-9 is trained densely, made redundant by each split, trained on with spred, pruned by magnitude at several
 compressions and fine-tuned, all by the parts of the task `pruning`. Accuracy is on held-out training images. The splits
@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from spred_bench.classification import Recipe, accuracy
-from spred_bench.data.image_file import Source
+from spred_bench.data import digits, image_file
 from spred_bench.methods.spred import Method as Spred
 from spred_bench.methods.weight_decay import Method as WeightDecay
 from spred_bench.models.resnet9 import Model
@@ -90,8 +90,8 @@ class Given:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data-dir", type=Path, default=Path("data"))
-    parser.add_argument("--n-train", type=int, default=6000)
+    parser.add_argument("--data-dir", type=Path, help="folder of cifar10_subset.npz; without it, scikit-learn's digits")
+    parser.add_argument("--n-train", type=int, default=10800, help="images of CIFAR-10")
     parser.add_argument("--epochs", type=float, default=8)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--kappas", type=float, nargs="+", default=[3e-4, 1e-3])
@@ -99,11 +99,14 @@ def main() -> None:
     parser.add_argument("--output", type=Path, help="write the rows as CSV")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    source = Source(path=Path("cifar10_subset.npz"), n_train=options.n_train, data_dir=options.data_dir)
-    data = to_device(source.load(0), 0.2, "cpu", standardise=True)
+    if options.data_dir:
+        source = image_file.Source(path=options.data_dir / "cifar10_subset.npz", n_train=options.n_train)
+        data, augmentation = to_device(source.load(0), 0.2, "cpu", standardise=True), (4, True)
+    else:
+        data, augmentation = to_device(digits.Source().load(0), 0.4, "cpu", standardise=True), (1, False)
     how = {"autocast": "bfloat16", "channels_last": True}
     recipe = Recipe(options.epochs, 64, 0.1, "sgd", "one_cycle", **how)
-    setting = training.Setting(data, Model(width=8), recipe, Recipe(1, 64, 2e-3, "adam", **how), 4, True)
+    setting = training.Setting(data, Model(width=8), recipe, Recipe(1, 64, 2e-3, "adam", **how), *augmentation)
     found = []
     for seed in range(options.seeds):
         dense = training.train(setting, WeightDecay(), 2.5e-4, seed).network
