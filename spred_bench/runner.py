@@ -1,6 +1,7 @@
 """Run a plan: every cell once, each finished one on disk before the next begins."""
 
 import contextlib
+import shutil
 import time
 import traceback
 from collections.abc import Callable, Mapping
