@@ -32,7 +32,7 @@ _PREFIX, _LOCK = "spred-bench-", "in-use"
 
 
 class ProblemFiles:
-    """X and Y of a problem on disk, for any number of children; what processes that were killed left there goes."""
+    """X and Y of a problem on disk, for any number of children; what killed processes have left there is removed."""
 
     def __init__(self, X, Y):
         _remove_abandoned()
