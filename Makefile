@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint figures reference clean
+.PHONY: help run test figures claims report readme reference paper clean
 
 help: ## show this list
 	@grep -hE '^[a-z0-9_%-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -26,7 +26,19 @@ test: $(INSTALLED) ## make the environment and run the tests
 	$(BIN)/python -m pytest -n 2
 
 figures: $(INSTALLED) ## draw every figure again from the committed rows
-	$(BIN)/spred-bench plot $(filter-out %/runner_overhead,$(wildcard results/reference/*))
+	$(BIN)/spred-bench plot $(wildcard results/reference/*)
+
+claims: $(INSTALLED) ## judge every claim of the paper by the committed rows: RESULTS=results for your own
+	$(BIN)/spred-bench claims $(RESULTS)
+
+report: $(INSTALLED) ## one HTML page with claims, figures, settings and machines: report.html
+	$(BIN)/spred-bench report $(RESULTS)
+
+readme: $(INSTALLED) ## write the README's numbers and tables from the committed rows
+	$(BIN)/python scripts/readme_numbers.py
+
+paper: $(INSTALLED) ## list the runs at the paper's size, for a CUDA machine, with estimated hours
+	@$(BIN)/spred-bench claims --paper
 
 fig2: fig2_left fig2_scaling ; ## both panels of Fig. 2
 
@@ -36,5 +48,5 @@ fig%: $(INSTALLED) ## run and draw an experiment: make fig1, make fig2_left ARGS
 clean: ## remove the environment and caches, keep the results
 	rm -rf $(VENV) .pytest_cache .ruff_cache
 
-reference: $(INSTALLED) ## run the reference experiments again from nothing (an hour on two idle cores)
+reference: $(INSTALLED) ## make all reference rows again from nothing (an hour and a half on two idle cores)
 	$(BIN)/python scripts/make_reference.py

@@ -1,6 +1,6 @@
 """What the trainer costs: against a bare PyTorch loop, and stacked networks against one after another.
 
-    python scripts/benchmark_trainer.py [--repeats 7] [--threads 1] [--output trainer.csv]
+    python scripts/benchmark_trainer.py [folder for the rows] [--repeats 7] [--threads 1]
 
 Both sides of a pair run in turn, in the same process, on the same data with the same seed; a ratio is of two
 neighbours in time, and the median over pairs is reported, so that a busy machine disturbs both. Images are random:
@@ -8,12 +8,12 @@ their values do not change the time.
 """
 
 import argparse
-import csv
+import itertools
 import statistics
 import time
-from pathlib import Path
 
 import torch
+from reference_rows import Measurement
 from torch import nn
 
 from spred_bench import classification
@@ -24,7 +24,6 @@ from spred_bench.models.mlp import Model
 # name: (image side, hidden nodes, batch, steps per timing)
 SIZES = {"digits": (8, 100, 64, 300), "mnist": (28, 1000, 128, 30)}
 KAPPAS = [1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1]
-COLUMNS = ("benchmark", "size", "autocast", "pair", "first_s", "second_s", "ratio", "steps", "threads", "torch")
 
 
 def networks(side: int, hidden: int, count: int) -> list[nn.Module]:
@@ -75,36 +74,43 @@ def stacking(side, hidden, batch, steps, data, autocast) -> tuple[float, float]:
     return alone, trainer(stack, torch.tensor(KAPPAS), *data, batch, steps, autocast)
 
 
-BENCHMARKS = {"trainer / bare loop": overhead, "8 alone / 8 stacked": stacking}
+# name: (the two sides of a pair, what their quotient is called, which function times them)
+BENCHMARKS = {
+    "trainer": ("trainer_s", "bare_loop_s", "trainer_to_bare_loop_ratio", overhead),
+    "stacking": ("one_by_one_s", "stacked_s", "one_by_one_to_stacked_ratio", stacking),
+}
 
 
 def main() -> None:
+    """Run the pairs, print medians, and write the pairs where asked."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", nargs="?", help="for the rows (default: results/reference/trainer_overhead)")
     parser.add_argument("--repeats", type=int, default=7, help="pairs per benchmark, after one that is not counted")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--sizes", nargs="+", choices=SIZES, default=list(SIZES))
-    parser.add_argument("--output", type=Path, help="write the pairs as CSV")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    rows = []
-    for size in options.sizes:
+    measurement = Measurement("trainer_overhead", options.folder, ["benchmark", "size", "precision", "pair", "threads"])
+    medians = []
+    for size, precision, name in itertools.product(options.sizes, ("float32", "bfloat16"), BENCHMARKS):
         side, hidden, batch, steps = SIZES[size]
         generator = torch.Generator().manual_seed(0)
         images = torch.rand(20 * batch, 1, side, side, generator=generator)
         data = images, torch.randint(0, 10, (len(images),), generator=generator)
-        for autocast in (False, True):
-            for name, benchmark in BENCHMARKS.items():
-                pairs = [benchmark(side, hidden, batch, steps, data, autocast) for _ in range(options.repeats + 1)][1:]
-                ratios = [first / second for first, second in pairs]
-                precision = "bfloat16" if autocast else "float32"
-                spread = f"{min(ratios):.3f} to {max(ratios):.3f}"
-                print(f"{size:7} {precision:9} {name:20} {statistics.median(ratios):.3f}  ({spread})", flush=True)
-                stamp = (steps, options.threads, torch.__version__)
-                rows += [(name, size, precision, i, *pair, pair[0] / pair[1], *stamp) for i, pair in enumerate(pairs)]
-    if options.output:
-        with open(options.output, "w", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerows([COLUMNS, *rows])
+        *sides, quotient, benchmark = BENCHMARKS[name]
+        ratios = []
+        for pair in range(-1, options.repeats):
+            times = benchmark(side, hidden, batch, steps, data, precision == "bfloat16")
+            if pair < 0:
+                continue  # the first one warms up
+            ratios.append(times[0] / times[1])
+            keys = {"benchmark": name, "size": size, "precision": precision, "pair": pair, "threads": options.threads}
+            for metric, value in zip([*sides, quotient], [*times, ratios[-1]], strict=True):
+                measurement.add(metric, value, **keys, step=steps)
+        medians.append(f"{size:7} {precision:9} {quotient:28} {statistics.median(ratios):.3f}")
+        medians[-1] += f"  ({min(ratios):.3f} to {max(ratios):.3f})"
+    measurement.write(repeats=options.repeats, threads=options.threads, sizes={name: SIZES[name] for name in SIZES})
+    print("", "medians over pairs (and range)", *medians, sep="\n")
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ SWEEP = ["launcher=local_pool", "hydra.launcher.n_jobs=4", "task=landscape", "sc
 
 
 def start(folder: Path, n_runs: int) -> subprocess.Popen:
+    """The sweep as a process: `n_runs` strengths of the landscape."""
     values = ",".join(f"{(i + 1) / n_runs:.6g}" for i in range(n_runs))
     command = [sys.executable, "-m", "spred_bench", *SWEEP, f"results_dir={folder}", f"kappa={values}"]
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -50,6 +51,7 @@ def disturb(folder: Path, n_runs: int, n_kills: int, chance: random.Random) -> t
 
 
 def kill(pid: int) -> bool:
+    """Kill a run of ours; False where there is none of that number."""
     try:
         # Only a process of ours: a lock may name one that is gone, and its number may have been given away.
         words = Path(f"/proc/{pid}/cmdline").read_bytes()
@@ -62,6 +64,7 @@ def kill(pid: int) -> bool:
 
 
 def main() -> int:
+    """Compare the rows of a disturbed sweep with those of one left alone."""
     n_runs, n_kills = (int(word) for word in (sys.argv[1:] + ["200", "100"][len(sys.argv) - 1 :]))
     with tempfile.TemporaryDirectory() as name:
         calm, rough = Path(name) / "calm", Path(name) / "rough"

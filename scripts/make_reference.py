@@ -2,6 +2,7 @@
 
     python scripts/make_reference.py landscape lasso_orthogonal
     python scripts/make_reference.py fig2_scaling -- solver.adelie.python=path/to/python
+    python scripts/make_reference.py trainer_overhead factor_starts
 
 Rows are only worth keeping when the committed code made them, so a tree with uncommitted changes is refused.
 """
@@ -17,26 +18,47 @@ from spred_bench.collecting import collect
 ROOT = Path(__file__).parent.parent
 # name: words of the command; the task is the first word's, or the experiment's.
 REFERENCES = {
+    "theorems": ["task=theorems"],
     "landscape": ["task=landscape"],
     "lasso_orthogonal": ["task=lasso_orthogonal"],
     "lasso_scaling": ["task=lasso_scaling"],
     "fig2_scaling": ["experiment=fig2_scaling"],
     "fig2_many_targets": ["experiment=fig2_many_targets"],
+    "fig2_classic": ["experiment=fig2_classic"],
     "fig2_headline": ["experiment=fig2_headline"],
     "fig2_million": ["experiment=fig2_million"],
+    "fig3_peers": ["experiment=fig3_peers"],
+    "fig3_growth": ["experiment=fig3_growth"],
+    "fig3_paper": ["experiment=fig3_paper"],
+    "fig3_photographs": ["experiment=fig3_photographs"],
     "fig4_mnist": ["experiment=fig4_mnist", "task.epochs=16"],
+    "table1_genes": ["experiment=table1_genes"],
+    "fig5_small": ["experiment=fig5_small"],
+    "fig7_histograms": ["experiment=fig7_histograms", "data=[cifar10_subset]", "model=[resnet9]"],
+    "lottery_ticket": ["experiment=lottery_ticket", "data=[cifar10_subset]", "model=[resnet9]"],
+    "fig4_mnist_rivals": ["experiment=fig4_mnist_rivals", "launcher=local_pool"],
+}
+# name: the script that writes the rows itself.
+MEASUREMENTS = {
+    "runner_overhead": "measure_overhead.py",
+    "trainer_overhead": "benchmark_trainer.py",
+    "factor_starts": "measure_starts.py",
 }
 
 
 def main(words: list[str]) -> int:
     """Run each named reference (all of them when none is named); words after -- go to every command."""
     names, _, extra = (words, None, []) if "--" not in words else _split(words)
-    for name in names or REFERENCES:
-        if name not in REFERENCES:
-            sys.exit(f"{name}: no such reference; known: {', '.join(REFERENCES)}")
+    known = [*REFERENCES, *MEASUREMENTS]
+    for name in names or known:
+        if name not in known:
+            sys.exit(f"{name}: no such reference; known: {', '.join(known)}")
         state = timing.git_state(ROOT)
         if state is None or state["dirty"]:
             sys.exit("uncommitted changes: commit them first, so that the rows name the code that made them")
+        if name in MEASUREMENTS:
+            subprocess.run([sys.executable, Path(__file__).parent / MEASUREMENTS[name]], cwd=ROOT, check=True)
+            continue
         folder = Path("results") / "reference-runs" / name
         command = [sys.executable, "-m", "spred_bench", *REFERENCES[name], f"results_dir={folder}", *extra]
         code = subprocess.run(command, cwd=ROOT).returncode
@@ -60,7 +82,10 @@ def _keep(results: Path, target: Path) -> None:
         shutil.copy(task / table, target / table)
     (target / "manifests").mkdir(exist_ok=True)
     for manifest in task.glob("*/run.json"):
-        shutil.copy(manifest, target / "manifests" / f"{manifest.parent.name}.json")
+        run = manifest.parent
+        shutil.copy(manifest, target / "manifests" / f"{run.name}.json")
+        if (run / "dictionaries").is_dir():
+            shutil.copytree(run / "dictionaries", target / run.name / "dictionaries", dirs_exist_ok=True)
     subprocess.run([sys.executable, "-m", "spred_bench", "plot", str(target)], cwd=ROOT, check=True)
 
 

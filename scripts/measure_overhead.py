@@ -4,20 +4,17 @@ A run of 1,000 cells that compute nothing, `collect` of 1,000 runs, and the star
 records.csv and run.json there (default: results/reference/runner_overhead).
 """
 
-import csv
-import json
 import sys
 import tempfile
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 
-from spred_bench import __version__, collecting, pool, records, runner, timing
+from reference_rows import Measurement
+
+from spred_bench import collecting, pool, runner
 from spred_bench.plan import Plan, Settings
 from spred_bench.records import Cell
 
-COLUMNS = [*records.FIRST_COLUMNS, "repeat", *records.LAST_COLUMNS]
-DONE = {"status": "done"}
 N_CELLS, N_RUNS, N_STARTS, REPEATS = 1000, 1000, 40, 3
 
 
@@ -30,23 +27,28 @@ class Task:
         self.n_cells = n_cells
 
     def cells(self):
+        """Cells that compute nothing."""
         return [Cell("none", "nothing", 0, {"part": part}) for part in range(self.n_cells)]
 
     def run(self, cell):
+        """Three rows."""
         return [{"step": step, "metric": "value", "value": step / 7} for step in range(3)]
 
 
 def plan(results: Path, seed: int, n_cells: int) -> Plan:
+    """A run of nothing."""
     config = {"task": {"n_cells": n_cells}, "seed": seed, "kappa": None, "scale": "smoke", "device": "cpu"}
     return Plan("nothing", Task(n_cells), Settings(results_dir=results, seed=seed, device="cpu"), config)
 
 
 def run(arguments) -> None:
+    """One run; its arguments as one tuple, for a pool."""
     results, seed, n_cells = arguments
     runner.run(plan(Path(results), seed, n_cells), "measure_overhead", report=lambda line: None)
 
 
 def seconds(function, *arguments) -> float:
+    """Wall time of a call."""
     start = time.perf_counter()
     function(*arguments)
     return time.perf_counter() - start
@@ -74,20 +76,13 @@ def measure(folder: Path) -> dict[str, float]:
 
 
 def main() -> None:
-    target = Path(sys.argv[1] if len(sys.argv) > 1 else "results/reference/runner_overhead")
-    target.mkdir(parents=True, exist_ok=True)
-    start, rows = datetime.now(UTC).isoformat(timespec="seconds"), []
+    """Measure three times and write records.csv and run.json."""
+    measurement = Measurement("runner_overhead", *sys.argv[1:2] or [None], ["repeat"])
     for repeat in range(REPEATS):
         with tempfile.TemporaryDirectory() as folder:
             for metric, value in measure(Path(folder)).items():
-                print(f"{metric:36} {value:.4g}", flush=True)
-                rows.append({"task": "runner_overhead", "repeat": repeat, "metric": metric, "value": value, **DONE})
-    with open(target / "records.csv", "w", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-    stamp = {"spred_bench": __version__, "git": timing.git_state(Path(__file__).parent), "start": start}
-    (target / "run.json").write_text(json.dumps(stamp | {"environment": timing.environment()}, indent=2) + "\n")
+                measurement.add(metric, value, repeat=repeat)
+    measurement.write()
 
 
 if __name__ == "__main__":

@@ -14,6 +14,8 @@ _PUBLIC = {
     "merge": "redundancy",
     "SpredLasso": "estimators",
     "SpredGroupLasso": "estimators",
+    "SpredClassifier": "feature_selection",
+    "SpredFeatureSelector": "feature_selection",
 }
 __all__ = ["__version__", *_PUBLIC]
 

@@ -143,6 +143,7 @@ class Progress:
         self._last_s, self._bar = time.monotonic(), None
 
     def due(self, trainer) -> bool:
+        """Whether the line should be written again."""
         if trainer.step == trainer.max_steps and not trainer.finished:
             return False  # in a moment it is known how it ended
         return trainer.finished or time.monotonic() - self._last_s >= self.every_s

@@ -2,8 +2,13 @@
 
 A file is a line with the SHA-256 of the rest, then what `torch.save` writes. It may hold tensors and plain
 Python data only (no numpy arrays, no paths), because it is read with `weights_only=True`.
+
+A task takes them from its runner, under a name for each training of the cell:
+
+    train(model, optimizer, loss, batches, epochs=50, checkpoints=of_cell(self, cell, "dense"))
 """
 
+import contextlib
 import hashlib
 import io
 import os
@@ -16,12 +21,17 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from spred_bench import distributed
+from spred_bench.errors import UserError
+from spred_bench.snapshot import ModelMismatch, load_tensors
+
 MAGIC = b"spred-checkpoint-1 "
 KEPT = 2
+_TEMPORARY = "writing.tmp"
 
 
-class CheckpointMismatch(ValueError):
-    """The checkpoint belongs to another configuration or model."""
+class CheckpointMismatch(UserError):
+    """The checkpoint belongs to another configuration or training."""
 
 
 class _Corrupt(Exception):
@@ -43,17 +53,37 @@ class Checkpoints:
         self._saved_s, self._saved_once = time.monotonic(), False
 
     def due(self, step: int) -> bool:
+        """Whether a checkpoint should be written at this step."""
         by_steps = self.every_steps is not None and step > 0 and step % self.every_steps == 0
         return by_steps or (self.every_s is not None and time.monotonic() - self._saved_s >= self.every_s)
 
     def save(self, step: int, state: dict) -> Path:
-        """Write `state` beside and rename; then forget all but the newest two."""
+        """Write `state` beside and rename; then forget all but the newest two. Of several processes, the first does.
+
+        Where the disk refuses there is a warning, and the training goes on: its rows need far less room than this.
+        """
         path = self.folder / f"step-{step:010d}.pt"
+        if not distributed.leads():
+            return path
         buffer = io.BytesIO()
         torch.save({"key": self.key, "state": state}, buffer)
-        content = buffer.getbuffer()
+        try:
+            self._write(path, buffer.getbuffer())
+            if not self._saved_once:
+                self._read(path)  # something that cannot be read back must show now, not when the run is resumed
+            self._saved_once = True
+            for old in self._paths()[KEPT:]:
+                old.unlink(missing_ok=True)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                (self.folder / _TEMPORARY).unlink(missing_ok=True)
+            warnings.warn(f"no checkpoint {path}: {error.strerror or error}; the training goes on", stacklevel=2)
+        self._saved_s = time.monotonic()
+        return path
+
+    def _write(self, path: Path, content: memoryview) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        temporary = self.folder / "writing.tmp"
+        temporary = self.folder / _TEMPORARY
         with open(temporary, "wb") as file:
             file.write(MAGIC + hashlib.sha256(content).hexdigest().encode() + b"\n")
             file.write(content)
@@ -61,12 +91,6 @@ class Checkpoints:
             os.fsync(file.fileno())
         os.replace(temporary, path)
         _sync_folder(self.folder)
-        if not self._saved_once:
-            self._read(path)  # something that cannot be read back must show now, not when the run is resumed
-        for old in self._paths()[KEPT:]:
-            old.unlink(missing_ok=True)
-        self._saved_s, self._saved_once = time.monotonic(), True
-        return path
 
     def load(self) -> dict | None:
         """The newest sound state, tensors on the CPU, or None. CheckpointMismatch for another key."""
@@ -79,7 +103,7 @@ class Checkpoints:
 
     def clear(self) -> None:
         """Remove the checkpoints, and the folder if nothing else is in it."""
-        for path in [*self._paths(), self.folder / "writing.tmp"]:
+        for path in [*self._paths(), self.folder / _TEMPORARY]:
             path.unlink(missing_ok=True)
         if self.folder.is_dir() and not any(self.folder.iterdir()):
             self.folder.rmdir()
@@ -99,11 +123,29 @@ class Checkpoints:
             first_line = str(problem).strip().partition("\n")[0]
             raise ValueError(f"checkpoint {path} holds more than tensors and plain data: {first_line}") from None
         if saved["key"] != self.key:
-            raise CheckpointMismatch(
-                f"checkpoint {path} belongs to configuration {saved['key']}, this is {self.key}: "
-                "remove it or choose another folder"
-            )
+            raise self.mismatch(f"checkpoint {path.name} belongs to configuration {saved['key']}, this is {self.key}")
         return saved["state"]
+
+    def restore(self, model, tensors: dict) -> None:
+        """Put `tensors` into the model. CheckpointMismatch if they are of another one."""
+        try:
+            load_tensors(model, tensors)
+        except ModelMismatch as other:
+            raise self.mismatch(str(other)) from None
+
+    def mismatch(self, reason: str) -> CheckpointMismatch:
+        """To be raised where what was loaded does not fit."""
+        return CheckpointMismatch(f"{self.folder}: {reason}; remove the folder, or start over with force=true")
+
+
+def of_cell(task, cell, name: str = "training") -> Checkpoints | None:
+    """Checkpoints of the training `name` of a cell, in the folder that the runner has for it; None without a runner.
+
+    A cell that trains several times gives each training a name of its own, the same whenever the cell is run: those
+    that are finished are not repeated. The runner removes all of them once the rows of the cell are in the journal.
+    """
+    folder = getattr(task, "scratch", None)
+    return None if folder is None else Checkpoints(folder / name, cell.id)
 
 
 def random_state(generators: Sequence[np.random.Generator | torch.Generator] = ()) -> dict:

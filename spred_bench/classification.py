@@ -10,13 +10,18 @@ from spred_bench.batches import Minibatches
 from spred_bench.callbacks import evaluating
 from spred_bench.trainer import Trainer, train
 
-SCHEDULES = {"constant": schedules.constant, "linear": schedules.linear, "cosine": schedules.cosine}
-_EVALUATION_BATCH = 2048
+SCHEDULES = {
+    "constant": schedules.constant,
+    "linear": schedules.linear,
+    "cosine": schedules.cosine,
+    "one_cycle": schedules.one_cycle,
+}
+_EVALUATION_BATCH = 512
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How long, in what steps and in which precision to train; see Trainer for the last three."""
+    """How long, in what steps and in which precision to train; see Trainer for the last four."""
 
     epochs: float
     batch_size: int
@@ -26,14 +31,25 @@ class Recipe:
     clip_norm: float | None = None
     autocast: str | None = None
     compile: bool = False
+    channels_last: bool = False
 
 
 def fit(
-    network: nn.Module, method, kappa: float | Tensor, images: Tensor, labels: Tensor, recipe: Recipe, seed: int, **more
+    network: nn.Module,
+    method,
+    kappa: float | Tensor,
+    images: Tensor,
+    labels: Tensor,
+    recipe: Recipe,
+    seed: int,
+    transform=None,
+    drop_last: bool = False,
+    **more,
 ) -> Trainer:
     """Train `network`, prepared by `method`, at strength `kappa` (one per network of a stack); the finished trainer.
 
-    `seed` orders the minibatches, the same for all networks of a stack. `more` goes to the trainer: callbacks and such.
+    `seed` orders the minibatches, the same for all networks of a stack. `transform` and `drop_last` are those of
+    Minibatches; `more` goes to the trainer: callbacks and such.
     """
 
     def loss(network, batch):
@@ -46,12 +62,13 @@ def fit(
         network,
         optimizers.build(recipe.optimizer, groups, recipe.learning_rate),
         loss,
-        Minibatches(images, labels, batch_size=recipe.batch_size, seed=seed),
+        Minibatches(images, labels, batch_size=recipe.batch_size, seed=seed, transform=transform, drop_last=drop_last),
         epochs=recipe.epochs,
         schedule=None if recipe.schedule == "constant" else SCHEDULES[recipe.schedule](),
         clip_norm=recipe.clip_norm,
         autocast=recipe.autocast,
         compile=recipe.compile,
+        channels_last=recipe.channels_last,
         **more,
     )
 
@@ -65,8 +82,8 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def accuracy(network: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
+def accuracy(network: nn.Module, images: Tensor, labels: Tensor, autocast: str | None = None) -> Tensor:
     """Fraction of images whose largest logit is the label's: a scalar, or (K,) for a stack."""
-    with evaluating(network):
+    with evaluating(network), torch.autocast(images.device.type, torch.bfloat16, enabled=autocast is not None):
         parts = zip(images.split(_EVALUATION_BATCH), labels.split(_EVALUATION_BATCH), strict=True)
         return sum((network(x).argmax(-1) == y).sum(-1) for x, y in parts) / len(labels)

@@ -100,9 +100,10 @@ def _remarks(manifests: Mapping[Path, Mapping]) -> str:
     """What the reader of the table should know."""
     states = [_state(run, manifest) for run, manifest in manifests.items()]
     remarks = [f"{states.count(state)} {state}" for state in sorted({*states} - {"done"})]
-    versions = {json.dumps([manifest.get("spred_bench"), manifest.get("git")]) for manifest in manifests.values()}
+    attempts = [attempt for manifest in manifests.values() for attempt in [manifest, *manifest.get("earlier", [])]]
+    versions = {json.dumps([attempt.get("spred_bench"), attempt.get("git")]) for attempt in attempts}
     if len(versions) > 1:
-        remarks.append(f"made by {len(versions)} versions of the code, see runs.csv")
+        remarks.append(f"made by {len(versions)} versions of the code, see runs.csv and run.json")
     return f" ({', '.join(remarks)})" if remarks else ""
 
 

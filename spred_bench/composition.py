@@ -112,7 +112,7 @@ def one_line(error: Exception) -> str:
         return f"unknown key {name}; {components.suggest(name, plan.known_keys())}"
     if isinstance(error, MissingMandatoryValue):
         return f"{error.full_key} is not set; this configuration needs it"
-    if group := re.search(r"Could not find '([^']+)/([^'/]+)'", text):
+    if group := re.search(r"Could not (?:find|load) '([^']+)/([^'/]+)'", text):
         folder, name = group.groups()
         if folder == "hydra/launcher" and name in _EXTRAS:
             return f"hydra/launcher={name} is not installed: pip install 'spred-bench[{_EXTRAS[name]}]'"

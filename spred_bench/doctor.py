@@ -30,9 +30,9 @@ def examine(results_dir: Path, data_dir: Path, report: Callable[[str], None] = p
     ):
         report(f"{title}")
         for level, what, text in findings:
-            report(f"  {level:<8}{what:<22}{text}")
+            report(f"  {level:<8}{what:<26} {text}")
             problems += level == PROBLEM
-    report(f"{problems} problems" if problems else "nothing is in the way of running the tasks")
+    report(f"{problems} problem{'s' * (problems > 1)}" if problems else "nothing is in the way of running the tasks")
     return 1 if problems else 0
 
 

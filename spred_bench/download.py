@@ -37,7 +37,7 @@ class _Broken(Exception):
 def fetch(
     urls: Sequence[str],
     target: Path,
-    sha256: str,
+    sha256: str | None,
     *,
     attempts: int = 4,
     pause_s: float = 1.0,
@@ -46,21 +46,26 @@ def fetch(
     """`target`, downloaded from the first of `urls` that gives a file of this SHA-256; kept if it is there already.
 
     Each address is tried `attempts` times, the pause doubling. What has come stays in `target`.part and is continued.
-    Raises UserError, which names the place for a copy brought by hand.
+    Where nobody knows the checksum beforehand (None), that of the first download is recorded in `target`.sha256 and
+    holds from then on; the caller examines what has come. Raises UserError, which names the place for a copy brought by
+    hand.
     """
-    by_hand = f"or put a copy with SHA-256 {sha256} at {target}"
+    known = sha256 or recorded_checksum(target)
+    by_hand = f"or put a copy {f'with SHA-256 {known} ' if known else ''}at {target}"
     for url in urls:
         _require_https(url)
     if target.exists():
-        if checksum(target) == sha256:
-            report(f"{target}: there already, checked")
+        if known in (None, checksum(target)):
+            report(f"{target}: there already{', checked' if known else ''}")
             return target
-        raise UserError(f"{target}: another file, or damaged (its SHA-256 is not {sha256}); remove it, {by_hand}")
+        raise UserError(f"{target}: another file, or damaged (its SHA-256 is not {known}); remove it, {by_hand}")
     failures = []
     for url in urls:
         for attempt in range(attempts):
             try:
-                _download(url, target, sha256)
+                _download(url, target, known)
+                if not known:
+                    _record(target)
             except _Broken as broken:
                 failures.append(f"{urlsplit(url).netloc}: {broken}")
                 report(f"{url}: {broken}")
@@ -71,7 +76,8 @@ def fetch(
             except OSError as error:
                 raise UserError(f"{target}: cannot write ({error.strerror or error})") from None
             else:
-                report(f"{target}: {target.stat().st_size} bytes, checked")
+                state = "checked" if known else f"SHA-256 {checksum(target)} recorded"
+                report(f"{target}: {target.stat().st_size} bytes, {state}")
                 return target
     raise UserError(f"{target.name}: cannot be downloaded ({failures[-1]}); try again later, {by_hand}")
 
@@ -80,6 +86,20 @@ def checksum(path: Path) -> str:
     """SHA-256 of a file."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def recorded_checksum(path: Path) -> str | None:
+    """The SHA-256 recorded when `path` was downloaded; None where there is no record."""
+    record = _record_of(path)
+    return record.read_text().split()[0] if record.is_file() else None
+
+
+def _record(path: Path) -> None:
+    _record_of(path).write_text(f"{checksum(path)}  {path.name}\n")  # as `sha256sum -c` reads it
+
+
+def _record_of(path: Path) -> Path:
+    return path.with_name(f"{path.name}.sha256")
 
 
 def _require_https(url: str) -> None:
@@ -99,7 +119,7 @@ class _SafeRedirects(urllib.request.HTTPRedirectHandler):
         return super().redirect_request(request, file, code, message, headers, url)
 
 
-def _download(url: str, target: Path, sha256: str) -> None:
+def _download(url: str, target: Path, sha256: str | None) -> None:
     """One attempt. _Broken where the network is to blame; OSError where the disk is."""
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f"{target.name}.part")
@@ -109,7 +129,7 @@ def _download(url: str, target: Path, sha256: str) -> None:
             have = 0
         total = answer.headers.get("Content-Length")
         _copy(answer, part, have, None if total is None else have + int(total), target.name)
-    if checksum(part) != sha256:
+    if sha256 not in (None, checksum(part)):
         part.unlink()
         raise _Broken(f"the file has another SHA-256 than {sha256}")
     with open(part, "rb") as file:

@@ -11,7 +11,8 @@ from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from spred_bench.second_order.group_lasso import solve_groups
-from spred_bench.second_order.newton import lasso_path, prepare, solve_lasso
+from spred_bench.second_order.newton import prepare, solve_lasso
+from spred_bench.second_order.path import lasso_path
 
 _INPUT = {
     "accept_sparse": ["csr", "csc"],

@@ -4,9 +4,12 @@ Parent and child talk in JSON lines over two pipes of their own (libraries print
 pass through .npy files, which the child reads into memory of its own, so that what it adds can be told from X.
 """
 
+import contextlib
+import fcntl
 import json
 import os
 import select
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -25,14 +28,17 @@ from spred_bench.worker import warm_up
 # How much longer than its limit a solver may be silent before it is killed: judging an iterate takes time too.
 _GRACE_S = 10.0
 _START_LIMIT_S = 300.0
+_PREFIX, _LOCK = "spred-bench-", "in-use"
 
 
 class ProblemFiles:
-    """X and Y of a problem on disk, for any number of children; a context manager that removes them."""
+    """X and Y of a problem on disk, for any number of children; what killed processes have left there is removed."""
 
     def __init__(self, X, Y):
-        self._folder = tempfile.TemporaryDirectory(prefix="spred-bench-")
+        _remove_abandoned()
+        self._folder = tempfile.TemporaryDirectory(prefix=_PREFIX)
         self.path = Path(self._folder.name)
+        self._lock = _locked(self.path)
         if scipy.sparse.issparse(X):
             scipy.sparse.save_npz(self.path / "X.npz", X, compressed=False)
         else:
@@ -42,6 +48,25 @@ class ProblemFiles:
     def close(self) -> None:
         """Remove the files."""
         self._folder.cleanup()
+        os.close(self._lock)
+
+
+def _locked(folder: Path) -> int:
+    """Descriptor of the folder's lock file: the kernel lets go of the lock when this process ends, however that is."""
+    unlocked = folder / "unlocked"
+    lock = os.open(unlocked, os.O_CREAT | os.O_RDWR)
+    with contextlib.suppress(OSError):  # some file systems have no locks
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        os.rename(unlocked, folder / _LOCK)  # under this name it was never seen unlocked
+    return lock
+
+
+def _remove_abandoned() -> None:
+    """Designs take gigabytes, and nobody else would clear them away."""
+    for lock in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*/{_LOCK}"):
+        with contextlib.suppress(OSError), open(lock) as file:  # held, another user's, or gone meanwhile
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(lock.parent, ignore_errors=True)
 
 
 def solve_here(solver, problem: LassoProblem, gap_targets: list[float], time_limit_s: float, device: str) -> dict:

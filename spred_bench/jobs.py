@@ -4,13 +4,23 @@ import json
 import sys
 import time
 import uuid
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from spred_bench import distributed, records, runner, signals
 from spred_bench import plan as plans
-from spred_bench import records, runner, signals
 from spred_bench.errors import Busy, UserError
+
+_in_full = warnings.formatwarning
+
+
+def _brief(message, category, filename, lineno, line=None) -> str:
+    """Warnings of this program are for its user, and one line; those of libraries name their place."""
+    if Path(filename).is_relative_to(Path(__file__).parent):
+        return f"spred-bench: warning: {message}\n"
+    return _in_full(message, category, filename, lineno, line)
 
 
 @dataclass
@@ -48,10 +58,19 @@ class Job:
 
     def run(self, config: Mapping) -> Result:
         """Run one configuration. Never raises for a failure of its own, so that the others of a sweep go on."""
+        warnings.formatwarning = _brief
         try:
             with signals.interruptible(signals.STOPPING):
                 plan = plans.assemble(config)
                 outcome = runner.run(plan, self.command, launch=self.launch)
+            if not distributed.leads():
+                return Result("done", 0, str(outcome))  # the first process speaks for all
+            if self.sweep_file:
+                print(f"{plan.name} {plan.run_id}: {outcome}")
+            else:
+                from spred_bench import summary  # loads pandas
+
+                summary.show(plan, outcome)
         except UserError as error:
             print(f"spred-bench: error: {error}", file=sys.stderr)
             busy = isinstance(error, Busy) and self.sweep_file is not None
@@ -59,11 +78,5 @@ class Job:
         except signals.Interrupted as interruption:
             print(f"spred-bench: {interruption}; the same command continues", file=sys.stderr)
             return Result("interrupted", interruption.code, str(interruption), interruption.signum)
-        if self.sweep_file:
-            print(f"{plan.name} {plan.run_id}: {outcome}")
-        else:
-            from spred_bench import summary  # loads pandas
-
-            summary.show(plan, outcome)
         state, code = ("failed", 1) if outcome.failed else ("done", 0)
         return Result(state, code, str(outcome), path=outcome.path)

@@ -92,6 +92,7 @@ Verbs (each explains itself with --help)
   list [GROUP]   info NAME         what there is
   doctor         prepare task=...  examine this machine; fetch data (nothing else downloads)
   collect [TASK] plot FILE         merge the runs of a task; draw figures
+  claims [RESULTS] report [RESULTS]   the paper's claims judged by rows; all of it as one HTML page
   version
 
 Exit codes: 0 done, 1 a cell failed, 2 the command or configuration is wrong, 130 / 143 interrupted"""

@@ -2,7 +2,7 @@
 
 import copy
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,8 +11,9 @@ from torch import Tensor, nn
 
 from spred_bench import sparsity
 from spred_bench.callbacks import every, recorder
+from spred_bench.checkpoint import Checkpoints
 from spred_bench.classification import Recipe, accuracy, fit
-from spred_bench.data.images import Images
+from spred_bench.splits import Data
 
 _N_CURVE_POINTS = 10
 _NORM_BINS = np.arange(-10.0, 2.01, 0.25)  # decades; the first bin takes everything smaller
@@ -30,25 +31,6 @@ class Criteria:
 
 
 @dataclass(frozen=True)
-class Split:
-    """Images (n, channels, height, width), floats within 0 and 1, and labels (n,), on the device."""
-
-    images: Tensor
-    labels: Tensor
-
-
-@dataclass(frozen=True)
-class Data:
-    """The three splits, image shape and number of classes."""
-
-    train: Split
-    dev: Split
-    test: Split
-    shape: tuple[int, ...]
-    n_classes: int
-
-
-@dataclass(frozen=True)
 class Trained:
     """One network after training, plain again, and how it got there. `together`: how many trained as one."""
 
@@ -61,28 +43,21 @@ class Trained:
     curve: list[dict] = field(default_factory=list)
 
 
-def to_device(images: Images, dev_fraction: float, device: str) -> Data:
-    """Split off dev and move everything to `device`."""
-    rows, dev_rows = images.dev_split(dev_fraction)
-
-    def split(x, y) -> Split:
-        return Split(torch.from_numpy(x).to(device).float().div_(255), torch.from_numpy(y).to(device))
-
-    return Data(
-        split(images.x_train[rows], images.y_train[rows]),
-        split(images.x_train[dev_rows], images.y_train[dev_rows]),
-        split(images.x_test, images.y_test),
-        images.shape,
-        images.n_classes,
-    )
-
-
 def train_all(
-    model, method, kappas: Sequence[float], data: Data, recipe: Recipe, seed: int, criteria: Criteria, threshold: float
+    model,
+    method,
+    kappas: Sequence[float],
+    data: Data,
+    recipe: Recipe,
+    seed: int,
+    criteria: Criteria,
+    threshold: float,
+    checkpoints: Callable[[str], Checkpoints | None] = lambda name: None,
 ) -> list[Trained]:
     """Train one network per kappa from the same start, stacked if there are several; finalize at `threshold`.
 
     A stack in which one network diverges goes back as a whole: its networks are then trained one by one.
+    `checkpoints` gives those of a training by its name.
     """
     device = data.train.images.device
     generator = torch.Generator().manual_seed(seed)
@@ -98,9 +73,11 @@ def train_all(
 
     steps = -(-len(data.train.labels) // recipe.batch_size) * recipe.epochs
     callbacks = [every(max(round(steps / _N_CURVE_POINTS), 1), recorder(progress))]
-    run = fit(network, method, strength, data.train.images, data.train.labels, recipe, seed=seed, callbacks=callbacks)
+    kept = checkpoints("together" if len(kappas) > 1 else f"kappa={kappas[0]}")
+    images, labels = data.train.images, data.train.labels
+    run = fit(network, method, strength, images, labels, recipe, seed=seed, callbacks=callbacks, checkpoints=kept)
     if run.status == "diverged" and len(kappas) > 1:
-        alone = [train_all(model, method, [k], data, recipe, seed, criteria, threshold) for k in kappas]
+        alone = [train_all(model, method, [k], data, recipe, seed, criteria, threshold, checkpoints) for k in kappas]
         return [trained for [trained] in alone]
     network = method.finalize(network, threshold)
     singles = [network] if len(kappas) == 1 else network.unstack()

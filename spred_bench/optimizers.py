@@ -14,6 +14,7 @@ def build(kind: str, groups: Sequence[dict], lr: float, momentum: float = 0.9) -
 
     The decay is part of the gradient, `g + weight_decay * p`, hence a penalty `weight_decay / 2 |p|^2`. torch takes
     numbers only: for a tensor of shape (K,) a hook adds it to the gradients of parameters (K, ...), the same sum.
+    A group with `lr_multiplier` gets that many times `lr`.
     """
     prepared = []
     for group in groups:
@@ -22,12 +23,24 @@ def build(kind: str, groups: Sequence[dict], lr: float, momentum: float = 0.9) -
             for parameter in group["params"]:
                 _decay_each(parameter, decay)
             decay = 0.0
-        prepared.append({**group, "weight_decay": decay})
+        rest = {key: value for key, value in group.items() if key != "lr_multiplier"}
+        prepared.append({**rest, "weight_decay": decay, "lr": lr * group.get("lr_multiplier", 1.0)})
     if kind == "adam":
         return torch.optim.Adam(prepared, lr=lr, fused=True)
     if kind == "sgd":
         return torch.optim.SGD(prepared, lr=lr, momentum=momentum, fused=True)
     raise ValueError(f"optimizer={kind}: expected one of {', '.join(KINDS)}")
+
+
+def split_parameters(network: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+    """(weights, the rest): biases and what belongs to a normalisation layer are the rest."""
+    modules = dict(network.named_modules())
+    weights, rest = [], []
+    for name, parameter in network.named_parameters():
+        owner, _, attribute = name.rpartition(".")
+        plain = attribute != "bias" and "Norm" not in type(modules[owner]).__name__
+        (weights if plain else rest).append(parameter)
+    return weights, rest
 
 
 def per_network(kappa: float | Tensor, parameter: Tensor) -> float | Tensor:

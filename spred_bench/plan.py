@@ -11,7 +11,7 @@ from spred_bench import components, records
 from spred_bench.errors import UserError
 
 # Component groups: a task that takes one has a parameter of its name.
-GROUPS = ("data", "solver", "method", "model")
+GROUPS = ("data", "solver", "method", "model", "protocol", "selector", "learner")
 
 
 @components.component

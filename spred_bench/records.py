@@ -20,7 +20,7 @@ import shutil
 import tempfile
 import zlib
 from collections.abc import Iterable, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from spred_bench import locking
 from spred_bench.errors import Busy, UserError
 
 SCHEMA_VERSION = 1
+LIST_END = ";"  # after every item of a field that holds several: a single number stays text
 FIRST_COLUMNS = ("run_id", "task", "dataset", "method", "seed")
 LAST_COLUMNS = ("step", "time_s", "split", "metric", "value", "status", "note")
 STATUSES = ("done", "max_steps", "diverged", "timeout", "skipped", "failed")
@@ -79,12 +80,12 @@ def writing(path: Path):
         ) from None
 
 
-def write_atomic(path: Path, text: str) -> None:
+def write_atomic(path: Path, content: str | bytes) -> None:
     """Write beside and rename: a reader sees the old file or the new one, never a part."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
         # mkstemp makes files private; results are for sharing, within the user's umask.
@@ -143,6 +144,13 @@ class RunDirectory:
     def scratch(self, cell: Cell) -> Path:
         """A folder of the cell's own, not made yet, for its checkpoints."""
         return self.path / "checkpoints" / hashlib.sha256(cell.id.encode()).hexdigest()[:16]
+
+    def discard_scratch(self, cell: Cell) -> None:
+        """Remove that folder, and the one around it with the last of them."""
+        folder = self.scratch(cell)
+        shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError):
+            folder.parent.rmdir()
 
     def table(self, key_columns: Iterable[str]) -> str:
         """The journal as the text of records.csv."""

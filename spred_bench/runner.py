@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from spred_bench import __version__, integrity, records, signals, timing
+from spred_bench import __version__, distributed, integrity, records, signals, timing
 from spred_bench.errors import Skip, UserError
 from spred_bench.plan import Plan
 from spred_bench.progress import show as _progress
 from spred_bench.records import Cell, RunDirectory
+
+# What the manifest keeps of the attempts before the last one.
+_ATTEMPT = ("status", "command", "spred_bench", "git", "start", "end")
 
 
 @dataclass
@@ -67,6 +70,9 @@ def run(plan: Plan, command: str, report: Callable[[str], None] = print, launch:
     """
     cells = plan.task.cells()
     _require_distinct(cells)
+    distributed.join(plan.settings.device)
+    if not distributed.leads():
+        return _follow(plan, cells)
     with records.open_run(plan.settings.results_dir, plan.name, plan.run_id) as directory:
         previous = directory.manifest()
         if plan.settings.force and not (launch and previous.get("launch") == launch):
@@ -78,11 +84,13 @@ def run(plan: Plan, command: str, report: Callable[[str], None] = print, launch:
         outcome = Outcome(directory.path)
         todo = [(index, cell) for index, cell in enumerate(cells) if cell.id not in finished]
         outcome.reused = len(cells) - len(todo)
+        distributed.from_first([index for index, _ in todo])
         integrity.restore_records(plan, directory, report)
-        if not todo and previous.get("status") == "done":
+        if outcome.reused:
             _warn_if_other_code(previous, report)
+        if not todo and previous.get("status") == "done":
             return outcome
-        manifest = _begin(plan, directory, command, launch)
+        manifest = _begin(plan, directory, command, launch, previous)
         try:
             _run_cells(plan, directory, todo, outcome, report)
         except BaseException as interruption:
@@ -94,6 +102,8 @@ def run(plan: Plan, command: str, report: Callable[[str], None] = print, launch:
             if hasattr(plan.task, "close"):
                 plan.task.close()
         _end(plan, directory, manifest, "failed" if outcome.failed else "done", outcome)
+        if not outcome.failed:
+            shutil.rmtree(directory.path / "checkpoints", ignore_errors=True)  # what cells share and the last one left
     return outcome
 
 
@@ -110,11 +120,11 @@ def _run_cells(plan, directory, todo, outcome, report) -> None:
         for number, (index, cell) in enumerate(todo, 1):
             signals.check()
             bar.begin(cell.id)
-            plan.task.scratch = directory.scratch(cell)
+            plan.task.scratch, plan.task.run_folder = directory.scratch(cell), directory.path
             entry = {"index": index, **run_cell(plan.task, cell)}
             directory.append(entry)
             if entry["status"] != "failed":
-                shutil.rmtree(plan.task.scratch, ignore_errors=True)
+                directory.discard_scratch(cell)
             bucket = entry["status"] if entry["status"] in ("failed", "skipped") else "done"
             setattr(outcome, bucket, getattr(outcome, bucket) + 1)
             reason = f": {entry['note']}" if entry["note"] else ""
@@ -122,7 +132,18 @@ def _run_cells(plan, directory, todo, outcome, report) -> None:
             bar.end(line, important=bool(reason))
 
 
-def _begin(plan: Plan, directory: RunDirectory, command: str, launch: str) -> dict:
+def _follow(plan: Plan, cells: list[Cell]) -> Outcome:
+    """Compute the cells that the first process does, with it, and write nothing."""
+    directory = RunDirectory(plan.settings.results_dir / plan.name / plan.run_id, plan.name)
+    outcome = Outcome(directory.path)
+    for index in distributed.from_first(None):
+        plan.task.scratch = directory.scratch(cells[index])
+        entry = run_cell(plan.task, cells[index])
+        outcome.failed += entry["status"] == "failed"
+    return outcome
+
+
+def _begin(plan: Plan, directory: RunDirectory, command: str, launch: str, previous: Mapping) -> dict:
     import yaml
 
     manifest = {
@@ -138,6 +159,8 @@ def _begin(plan: Plan, directory: RunDirectory, command: str, launch: str) -> di
         "environment": timing.environment(),
         "data": plan.task.provenance() if hasattr(plan.task, "provenance") else {},
         "start": _now(),
+        # Finished cells are kept: what made them is not forgotten.
+        "earlier": [*previous.get("earlier", []), {key: previous.get(key) for key in _ATTEMPT}] if previous else [],
     }
     directory.write("config.yaml", yaml.safe_dump(dict(plan.config), sort_keys=False))
     directory.write_manifest(manifest)

@@ -6,7 +6,8 @@ Each factor multiplies the learning rate of its own parameter group, so groups k
 import math
 from collections.abc import Callable
 
-from torch.optim import Optimizer
+import torch
+from torch.optim import SGD, Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
 
 Schedule = Callable[[Optimizer, int], LRScheduler]
@@ -43,6 +44,24 @@ def one_cycle(warmup: float = 0.3, start: float = 1 / 25, floor: float = 1e-4, a
         )
 
     return schedule
+
+
+def rates(schedule: Schedule | None, group: dict, n_steps: int) -> list[float]:
+    """The learning rate of an optimizer's group at each of `n_steps` steps, also when its schedule has begun.
+
+    Found by going through the steps with nothing to train.
+    """
+    lr = group["lr"]
+    if schedule is None:
+        return [lr] * n_steps
+    lr = group.get("max_lr", group.get("initial_lr", lr))
+    optimizer = SGD([torch.zeros(1, requires_grad=True)], lr=lr)
+    scheduler, found = schedule(optimizer, n_steps), []
+    for _ in range(n_steps):
+        found.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        scheduler.step()
+    return found
 
 
 def _shaped(shape: Callable[[float], float], warmup: float) -> Schedule:

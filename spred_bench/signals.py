@@ -47,10 +47,11 @@ def requested() -> int | None:
     return _pending
 
 
-def check() -> None:
-    """Raise Interrupted if a signal has arrived; call it wherever stopping is safe."""
-    if _pending is not None:
-        raise Interrupted(_pending)
+def check(elsewhere: bool = False) -> None:
+    """Raise Interrupted if a signal has arrived (`elsewhere`: if not here, then at a process that we work with); call
+    it wherever stopping is safe."""
+    if _pending is not None or elsewhere:
+        raise Interrupted(_pending or signal.SIGTERM)
 
 
 @contextmanager

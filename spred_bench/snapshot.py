@@ -42,6 +42,7 @@ class LastFinite:
         self._spare: tuple[int, dict[str, Tensor]] | None = None
 
     def stage(self, model, step: int) -> None:
+        """Copy the tensors of this step, whose loss is not known yet."""
         live = named_tensors(model)
         copies = self._spare[1] if self._spare else {name: torch.empty_like(t) for name, t in live.items()}
         for name, tensor in live.items():
@@ -49,6 +50,7 @@ class LastFinite:
         self._spare = (step, copies)
 
     def commit(self) -> None:
+        """The staged copy had a finite loss: it is what `restore` gives back."""
         self.good, self._spare = self._spare, self.good
 
     def restore(self, model) -> int:

@@ -8,8 +8,10 @@ from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 
 from spred_bench.redundancy import effective_weights
+from spred_bench.redundancy.product import Product
 
 
 def weights_of(model: nn.Module, with_vectors: bool = False) -> dict[str, Tensor]:
@@ -19,8 +21,21 @@ def weights_of(model: nn.Module, with_vectors: bool = False) -> dict[str, Tensor
         for name, parameter in model.named_parameters()
         if ".parametrizations." not in f".{name}" and (with_vectors or parameter.ndim >= 2)
     }
-    redundant = {name: w for name, w in effective_weights(model).items() if with_vectors or w.ndim >= 2}
-    return {**found, **redundant}
+    computed = {name: w for name, w in _computed(model).items() if with_vectors or w.ndim >= 2}
+    return {**found, **computed}
+
+
+def _computed(model: nn.Module) -> dict[str, Tensor]:
+    """{name: the weight the network uses} of all that are computed: products (tied ones once), soft thresholds."""
+    products = effective_weights(model)
+    lists = {
+        f"{prefix}.{name}".lstrip("."): (module, name)
+        for prefix, module in model.named_modules()
+        if parametrize.is_parametrized(module)
+        for name, parametrizations in module.parametrizations.items()
+        if not isinstance(parametrizations[0], Product)
+    }
+    return {**products, **{name: getattr(*place).detach() for name, place in lists.items()}}
 
 
 def n_parameters(model: nn.Module) -> int:

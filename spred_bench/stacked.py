@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from spred_bench.callbacks import at
+from spred_bench.checkpoint import Checkpoints
 from spred_bench.redundancy import factors_of, reparametrize
 from spred_bench.trainer import train
 
@@ -99,6 +100,22 @@ class StackedLasso(nn.Module):
         return torch.where(self.alive, losses, 0.0).sum()
 
 
+class _Trace:
+    """Weights of the watched problems at the steps it is called at: {step: (rates, watched, p)}; checkpointed."""
+
+    def __init__(self, watched: Sequence[int]):
+        self.watched, self.weights = list(watched), {}
+
+    def __call__(self, trainer) -> None:
+        self.weights[trainer.step] = trainer.model.weights()[:, self.watched].cpu()
+
+    def state_dict(self) -> dict[int, Tensor]:
+        return self.weights
+
+    def load_state_dict(self, state: dict[int, Tensor]) -> None:
+        self.weights = state
+
+
 @contextmanager
 def _one_thread():
     """Torch splits some operations (the square root in Adam) from 2048 entries on; for so few, waking threads is slow.
@@ -123,6 +140,7 @@ def train_stacked(
     watched: Sequence[int] = (),
     trace_steps: Sequence[int] = (),
     device: str = "cpu",
+    checkpoints: Checkpoints | None = None,
 ) -> Trained:
     """Train all problems at all rates for `max_steps`; weights of the `watched` problems are kept at `trace_steps`."""
     model = StackedLasso(problems, len(learning_rates), redundant, device)
@@ -130,12 +148,7 @@ def train_stacked(
         {"params": list(layer.parameters()), "lr": rate}
         for layer, rate in zip(model.layers, learning_rates, strict=True)
     ]
-    trace = {}
-
-    @torch.no_grad()
-    def keep(trainer) -> None:
-        trace[trainer.step] = model.weights()[:, list(watched)].cpu().numpy()
-
+    trace = _Trace(watched)
     with _one_thread():
         run = train(
             model,
@@ -143,8 +156,10 @@ def train_stacked(
             lambda model, batch: model.loss(),
             None,
             max_steps=max_steps,
-            callbacks=[at(trace_steps, keep)] if len(watched) else [],
+            callbacks=[at(trace_steps, trace)] if len(watched) else [],
+            checkpoints=checkpoints,
         )
     with torch.no_grad():
         model.loss()  # judge the last step too
-        return Trained(model.weights().cpu().numpy(), ~model.alive.cpu().numpy(), trace, run.elapsed_s)
+        traced = {step: weights.numpy() for step, weights in trace.weights.items()}
+        return Trained(model.weights().cpu().numpy(), ~model.alive.cpu().numpy(), traced, run.elapsed_s)

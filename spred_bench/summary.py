@@ -3,21 +3,28 @@
 import pandas as pd
 
 from spred_bench import plots
+from spred_bench.records import write_atomic, writing
 
 
 def show(plan, outcome) -> None:
-    """Print the task's table, draw its figures in the run directory, and name the files."""
+    """Print the task's tables, draw its figures in the run directory, and name the files."""
     records_path = outcome.path / "records.csv"
     records = pd.read_csv(records_path, low_memory=False)
-    table = plan.task.summary(records)
+    nothing_measured = records["metric"].isna().all()  # every cell failed or was skipped: the lines above say why
+    found = None if nothing_measured else plan.task.summary(records)
     print()
-    if table is not None and len(table):
-        with pd.option_context("display.max_rows", 200, "display.max_columns", 30, "display.width", 200):
-            print(table.to_string(index=False, na_rep="", float_format=lambda value: f"{value:.4g}"))
-        print()
+    with pd.option_context("display.max_rows", 200, "display.max_columns", 30, "display.width", 200):
+        for table in found.values() if isinstance(found, dict) else [found]:
+            if table is not None and len(table):
+                print(table.to_string(index=False, na_rep="", float_format=lambda value: f"{value:.4g}"))
+                print()
     figures = plots.draw_file(records_path)
     print(f"{plan.name}: {outcome}")
     print(f"rows     {records_path}")
+    for name, table in plan.task.files(records).items() if hasattr(plan.task, "files") else ():
+        with writing(outcome.path / f"{name}.csv"):
+            write_atomic(outcome.path / f"{name}.csv", table.to_csv(index=False))
+        print(f"table    {outcome.path / name}.csv")
     for path in figures:
         if path.suffix == ".png":
             print(f"figure   {path}")

@@ -25,7 +25,7 @@ PACKAGES = (
         "hydra-core",
         "omegaconf",
     ),
-    *("matplotlib", "pydantic", "GEOparse", "celer", "skglm", "python-glmnet", "pyHSICLasso", "lassonet"),
+    *("matplotlib", "pydantic", "GEOparse", "celer", "skglm", "python-glmnet", "spams-bin", "pyHSICLasso", "lassonet"),
 )
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
@@ -70,10 +70,12 @@ class Stopwatch:
 
     @property
     def running(self) -> bool:
+        """Whether time is counted now."""
         return self._since is not None
 
     @property
     def elapsed_s(self) -> float:
+        """Seconds of work so far; on CUDA, after waiting for what is queued."""
         return self._before_s + (self._now() - self._since if self.running else 0.0)
 
     def peek_s(self) -> float:

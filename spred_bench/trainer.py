@@ -17,10 +17,10 @@ import torch
 from torch import Tensor, nn
 from torch.optim import LBFGS, Optimizer
 
-from spred_bench import signals
+from spred_bench import distributed, signals
 from spred_bench.batches import as_batches
 from spred_bench.callbacks import Callback, When, with_frequency
-from spred_bench.checkpoint import CheckpointMismatch, Checkpoints, random_state, set_random_state
+from spred_bench.checkpoint import Checkpoints, random_state, set_random_state
 from spred_bench.device import FlushDenormals
 from spred_bench.forward import Forward
 from spred_bench.schedules import Schedule
@@ -155,19 +155,18 @@ class Trainer:
     def _gradients(self, batch) -> Tensor:
         for optimizer in self.optimizers:
             optimizer.zero_grad()
-        loss = self.forward(self.model, batch)
-        loss.backward()
+        loss = distributed.backward(self.forward, self.model, batch, self._parameters)
         if self.clip_norm is not None:
             nn.utils.clip_grad_norm_(self._parameters, self.clip_norm)
         return loss
 
     def _safe_point(self) -> None:
         """Before a step and its callbacks: save if it is time; save and stop if a signal came."""
-        interrupted = signals.requested() is not None
+        interrupted = distributed.agreed(signals.requested() is not None, self)
         if self.checkpoints is not None and (interrupted or self.checkpoints.due(self.step)):
             self._save()
         if interrupted:
-            signals.check()
+            signals.check(elsewhere=True)
 
     def _call_due(self, skip: Sequence[When] = ()) -> tuple[list[When], bool]:
         """Run the callbacks due but `skip`, off the clock, without gradients; return them and if to stop."""
@@ -190,7 +189,7 @@ class Trainer:
             status = "done"
         elif self.step >= self.max_steps:
             status = "max_steps" if self.until else "done"
-        elif self.stopwatch.peek_s() >= self.time_limit_s:
+        elif distributed.agreed(self.stopwatch.peek_s() >= self.time_limit_s, self):
             status = "timeout"
         else:
             return None
@@ -233,8 +232,8 @@ class Trainer:
         if state is None:
             return
         if state["parts"] != self._parts():
-            raise CheckpointMismatch(f"checkpoint of another training: {state['parts']}; this: {self._parts()}")
-        load_tensors(self.model, state["model"])
+            raise self.checkpoints.mismatch(f"another training: {state['parts']}; this: {self._parts()}")
+        self.checkpoints.restore(self.model, state["model"])
         for part, saved in zip(self._stateful(), state["stateful"], strict=True):
             part.load_state_dict(saved)
         for name in PROGRESS:

@@ -80,6 +80,47 @@ def _plot(parser, words) -> int:
     return 0
 
 
+def _claims(parser, words) -> int:
+    """Judge every claim of the paper by collected rows; writes claims.csv. A missing measurement is no pass."""
+    from spred_bench.claims import evidence, printing, rules, verdicts
+
+    parser.add_argument("results", nargs="?", type=Path, help=f"folder of results (default: {evidence.REFERENCE})")
+    parser.add_argument("--output", type=Path, default=Path("claims.csv"), help="the table (default: claims.csv)")
+    parser.add_argument("--paper", action="store_true", help="list the runs at the paper's size instead")
+    options = parser.parse_args(words)
+    experiments = rules.load()
+    if options.paper:
+        print(printing.show_paper_runs(experiments))
+        return 0
+    table = verdicts.judge(experiments, evidence.read(options.results or evidence.REFERENCE))
+    print(printing.show(table))
+    _write_text(options.output, table.to_csv(index=False, lineterminator="\n"))
+    return 0
+
+
+def _report(parser, words) -> int:
+    """Write one HTML file with the claims, every figure, settings, commands, hardware and versions."""
+    from spred_bench import report
+    from spred_bench.claims import evidence
+
+    parser.add_argument("results", nargs="?", type=Path, help=f"folder of results (default: {evidence.REFERENCE})")
+    parser.add_argument("--output", type=Path, default=Path("report.html"), help="default: report.html")
+    options = parser.parse_args(words)
+    _write_text(options.output, report.page(options.results or evidence.REFERENCE))
+    return 0
+
+
+def _write_text(path: Path, text: str) -> None:
+    from spred_bench import records
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        records.write_atomic(path, text)
+    except OSError as error:
+        raise UserError(f"--output {path}: cannot write ({error.strerror})") from None
+    print(path)
+
+
 def _doctor(parser, words) -> int:
     """Examine this machine: packages, devices, threads, solvers, launchers, data, disk. Exit code 1 for a problem."""
     from spred_bench import doctor
@@ -101,5 +142,5 @@ def _prepare(parser, words) -> int:
 
 _VERBS = {
     **{"help": _help, "list": _list, "info": _info, "doctor": _doctor, "prepare": _prepare},
-    **{"collect": _collect, "plot": _plot, "version": _version},
+    **{"collect": _collect, "plot": _plot, "claims": _claims, "report": _report, "version": _version},
 }

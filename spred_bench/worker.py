@@ -3,11 +3,16 @@
 Runs under any interpreter that has numpy, scipy, pydantic and the solver's library: nothing else is imported here.
 """
 
+import ctypes
 import json
 import os
+import queue
 import re
+import signal
 import sys
+import threading
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +23,7 @@ from spred_bench.lasso import LassoProblem
 from spred_bench.monitor import Monitor
 
 _WARM_UP = {"gap_targets": [1e-3], "time_limit_s": 120.0}
+_PR_SET_PDEATHSIG = 1
 _warm: set[tuple] = set()
 
 
@@ -29,6 +35,7 @@ class _Reporter(Monitor):
         super().__init__(*arguments)
 
     def restart(self) -> None:
+        """Set the clock to zero, here and in the parent."""
         self._say("restart", None)
         super().restart()
 
@@ -39,15 +46,19 @@ class _Reporter(Monitor):
 
 
 def main() -> None:
-    """Serve requests until the parent closes its end."""
+    """Serve requests until the parent is gone."""
     requests, answers = os.fdopen(int(sys.argv[1])), os.fdopen(int(sys.argv[2]), "w")
+    if sys.platform == "linux":
+        # Also where the thread that `_arriving` starts cannot run: while a library keeps the interpreter's lock, or
+        # while this process is stopped.
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
     def say(kind, value):
         answers.write(json.dumps([kind, value]) + "\n")
         answers.flush()
 
     loaded = (None, None)
-    for line in requests:
+    for line in _arriving(requests):
         try:
             request = json.loads(line)
             if loaded[0] != request["folder"]:
@@ -58,6 +69,20 @@ def main() -> None:
             say("skip", str(reason))
         except Exception:
             say("error", traceback.format_exc())
+
+
+def _arriving(requests) -> Iterator[str]:
+    """The requests as they come. When the parent's end of the pipe closes, this process ends, however busy it is."""
+    arrived = queue.SimpleQueue()
+
+    def listen() -> None:
+        for line in requests:
+            arrived.put(line)
+        os._exit(0)
+
+    threading.Thread(target=listen, daemon=True).start()
+    while True:
+        yield arrived.get()
 
 
 def _serve(request, X, Y, say) -> None:

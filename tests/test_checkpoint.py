@@ -1,5 +1,6 @@
 """Checkpoints are whole or absent, the previous one is the fallback, and loading executes nothing."""
 
+import errno
 import os
 import pickle
 import random
@@ -78,6 +79,20 @@ def test_a_crash_while_writing_leaves_the_old_ones(tmp_path, monkeypatch):
     assert checkpoints.load() == {"step": 1}
     checkpoints.save(3, {"step": 3})
     assert files(tmp_path) == ["step-0000000001.pt", "step-0000000003.pt"]
+
+
+def test_a_full_disk_costs_the_checkpoint_and_not_the_training(tmp_path, monkeypatch):
+    checkpoints = Checkpoints(tmp_path, "key", every_s=1e9)
+    checkpoints.save(1, {"step": 1})
+
+    def full(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.warns(UserWarning, match=r"no checkpoint .*step-0000000002\.pt: No space left on device"):
+        checkpoints.save(2, {"step": 2})
+    assert files(tmp_path) == ["step-0000000001.pt"] and not checkpoints.due(3)
+    assert checkpoints.load() == {"step": 1}
 
 
 def test_another_configuration_is_refused_in_one_line(tmp_path):

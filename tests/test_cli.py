@@ -32,6 +32,7 @@ def run_directories(folder):
         (["device=tpu0"], "device='tpu0'"),
         (["task=lasso"], "unknown task 'lasso'"),
         (["solver=cdd"], "unknown solver 'cdd'"),
+        (["task=node_sparsity", "method=[foo]"], "unknown method 'foo'"),
         (["solver.cd.max_iter=0"], "solver.cd.max_iter=0"),
         (["+solver.cd.tol=1"], "unknown key solver.cd.tol; known: max_iter"),
         (["task.lambda_ratios=[2]"], "task.lambda_ratios"),
@@ -137,6 +138,8 @@ def test_a_failing_cell_leaves_a_traceback_and_the_others(cli, tmp_path, monkeyp
     (run,) = run_directories(tmp_path)
     manifest = json.loads((run / "run.json").read_text())
     assert manifest["status"] == "failed" and "no such luck" in next(iter(manifest["tracebacks"].values()))
+    code, out, err = cli(*TINY, "solver=[fista]")  # nothing at all was measured
+    assert code == 1 and "0 done, 2 failed" in out and err == ""
     monkeypatch.undo()
     monkeypatch.chdir(tmp_path)
     assert "4 done (2 from an earlier run)" in cli(*words)[1]

@@ -149,3 +149,23 @@ def test_a_disk_too_small_is_said_before(fetch, monkeypatch):
     monkeypatch.setattr(download.shutil, "disk_usage", lambda folder: type("Usage", (), {"free": 10}))
     with pytest.raises(UserError, match="needs 256000 bytes, 10 are free"):
         fetch("whole")
+
+
+def test_a_checksum_nobody_knew_is_recorded_and_holds_from_then_on(server, tmp_path):
+    target, lines = tmp_path / "data.bin", []
+
+    def fetch():
+        return download.fetch([server.url], target, None, pause_s=0.0, report=lines.append)
+
+    server.plan = ["breaks off", "whole"]
+    assert fetch().read_bytes() == CONTENT and server.asked == [None, "bytes=100000-"]
+    assert lines[-1].endswith(f"SHA-256 {SHA256} recorded") and download.recorded_checksum(target) == SHA256
+    fetch()
+    assert lines[-1].endswith("there already, checked") and len(server.asked) == 2
+    target.write_bytes(b"changed")
+    with pytest.raises(UserError, match="another file, or damaged"):
+        fetch()
+    target.unlink()
+    server.plan = ["other"]
+    with pytest.raises(UserError, match="another SHA-256"):
+        fetch()

@@ -12,7 +12,7 @@ import counting
 import pytest
 import yaml
 
-from spred_bench import records, runner
+from spred_bench import collecting, records, runner, timing
 from spred_bench.errors import UserError
 
 
@@ -149,6 +149,36 @@ def test_a_full_disk_is_one_line_and_the_same_command_continues(tmp_path, monkey
     assert counting.run(tmp_path / "calm", 0).startswith("5 done")
     tables = [counting.plan(folder, 0).path / "records.csv" for folder in (tmp_path, tmp_path / "calm")]
     assert tables[0].read_bytes() == tables[1].read_bytes()
+
+
+def test_a_run_continued_by_other_code_says_so_and_remembers_both(tmp_path, monkeypatch):
+    said = []
+    for sha, missing in (("a", True), ("b", False), ("b", False)):
+        task = counting.Task(0)
+        monkeypatch.setattr(timing, "git_state", lambda path, sha=sha: {"sha": sha, "dirty": False})
+        if missing:
+            task.run = lambda cell: 1 / cell.keys["part"] and counting.Task(0).run(cell)  # part 0 fails
+        said.append([])
+        plan = counting.plan(tmp_path, 0, task)
+        runner.run(plan, "test", report=said[-1].append)
+    notes = [sum("another version of the code" in line for line in lines) for lines in said]
+    assert notes == [0, 1, 0]
+    manifest = json.loads((plan.path / "run.json").read_text())
+    assert manifest["git"]["sha"] == "b" and [attempt["git"]["sha"] for attempt in manifest["earlier"]] == ["a"]
+    assert "made by 2 versions of the code" in collecting.collect(tmp_path)[0]
+
+
+def test_a_disk_that_has_no_room_for_the_figure_is_one_line_too(cli, tmp_path, monkeypatch):
+    def full(path, content):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("spred_bench.plots.write_atomic", full)
+    code, _, err = cli("task=landscape", "scale=smoke", "device=cpu")
+    assert code == 2 and err.count("\n") == 1 and "landscape.png: cannot write (No space left on device)" in err
+    [table] = tmp_path.glob("results/*/*/records.csv")
+    monkeypatch.undo()
+    code, out, _ = cli("task=landscape", "scale=smoke", "device=cpu", f"results_dir={tmp_path / 'results'}")
+    assert code == 0 and "4 done (4 from an earlier run)" in out and table.with_name("landscape.png").exists()
 
 
 LIMITED = "import sys, counting; from pathlib import Path; print(counting.run(Path(sys.argv[1]), 0))"

@@ -1,5 +1,13 @@
 """Solving in a child process: the same answers, limits that hold, failures that speak."""
 
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -75,3 +83,84 @@ def test_a_dying_child_is_an_error_not_a_hang(solve, monkeypatch, tmp_path):
     (tmp_path / "celer.py").write_text("import os; os._exit(3)")
     with pytest.raises(RuntimeError, match="ended with code 3"):
         solve(celer.Solver())
+
+
+PARENT = """
+    import numpy as np
+    from spred_bench.isolation import ProblemFiles, Worker
+    from spred_bench.lasso import LassoProblem
+    from spred_bench.solvers import celer
+
+    X = np.eye(60, 40)
+    Worker(celer.Solver()).solve(ProblemFiles(X, X[:, 0]), LassoProblem(X, X[:, 0], 1e-3), [1e-6], 1000.0)
+"""
+HANGING = """
+    import ctypes, os, time, pathlib
+
+    class Lasso:
+        def __init__(self, **options): pass
+        def fit(self, X, y):
+            pathlib.Path("pid.tmp").write_text(str(os.getpid()))
+            os.replace("pid.tmp", "pid")
+            HANG
+"""
+
+
+def state_of(pid: int) -> str:
+    """R, S, T, ... of a process; Z where there is none any more."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return "Z"
+
+
+def wait_until(condition) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads the states of processes (Linux)")
+@pytest.mark.parametrize("how", ["asleep", "with the interpreter's lock", "stopped"])
+def test_no_child_outlives_its_parent(how, tmp_path):
+    # PyDLL keeps the lock of the interpreter during a call: no thread of the child can run.
+    hang = "ctypes.PyDLL(None).sleep(1000)" if how == "with the interpreter's lock" else "time.sleep(1000)"
+    (tmp_path / "celer.py").write_text(textwrap.dedent(HANGING).replace("HANG", hang))
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ["PYTHONPATH"]])}
+    environment["TMPDIR"] = str(tmp_path)
+    parent = subprocess.Popen([sys.executable, "-c", textwrap.dedent(PARENT)], cwd=tmp_path, env=environment)
+    try:
+        wait_until((tmp_path / "pid").exists)
+        child = int((tmp_path / "pid").read_text())
+        if how == "stopped":
+            for pid in (parent.pid, child):
+                os.kill(pid, signal.SIGSTOP)
+                wait_until(lambda pid=pid: state_of(pid) == "T")
+        assert state_of(child) != "Z"
+    finally:
+        parent.kill()
+        parent.wait()
+    try:
+        wait_until(lambda: state_of(child) == "Z")
+    finally:
+        if state_of(child) != "Z":
+            os.kill(child, signal.SIGKILL)
+
+
+def test_problem_files_of_a_killed_process_are_cleared_away_and_those_in_use_are_not(problem, tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    mine = ProblemFiles(problem.X, problem.Y)
+    script = (
+        "import os, signal, numpy as np; from spred_bench.isolation import ProblemFiles\n"
+        "files = ProblemFiles(np.eye(3), np.ones(3)); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    assert subprocess.run([sys.executable, "-c", script], env=environment).returncode == -signal.SIGKILL
+    [abandoned] = set(tmp_path.iterdir()) - {mine.path}
+    assert (abandoned / "X.npy").exists()
+    other = ProblemFiles(problem.X, problem.Y)
+    assert set(tmp_path.iterdir()) == {mine.path, other.path}
+    for files in (mine, other):
+        files.close()
+    assert not list(tmp_path.iterdir())

@@ -19,7 +19,8 @@ def rows_of(task: Task) -> pd.DataFrame:
     """All rows of a task as the table that figures and summaries get."""
     entries = [runner.run_cell(task, cell) for cell in task.cells()]
     assert [entry["status"] for entry in entries] == ["done"] * len(entries)
-    return pd.DataFrame([{"task": "landscape", **row} for entry in entries for row in entry["rows"]])
+    stamp = {"run_id": f"{task.n_grid} {task.kappa}", "task": "landscape"}
+    return pd.DataFrame([{**stamp, **row} for entry in entries for row in entry["rows"]])
 
 
 @pytest.mark.parametrize("kappa", [0.0, 0.2, 0.5, 1.0])
@@ -86,6 +87,18 @@ def test_the_figure_marks_every_minimum():
     assert [text.get_text() for text in middle.texts] == ["(0, 0)"]
     assert [text.get_text() for text in right.texts] == ["(1, 1)", "(−1, −1)"]
     plt.close(figure)
+
+
+def test_a_sweep_over_kappa_is_drawn_row_by_row_and_a_panel_from_one_run():
+    tasks = [Task(centres=[0.5], n_points=5, n_grid=n, kappa=kappa) for kappa in (0.2, 0.4, 0.8) for n in (5, 7)]
+    figure = figure_file.draw(pd.concat([rows_of(task) for task in tasks]))
+    titles = [ax.get_title() for ax in figure.axes[:-1]]
+    assert titles[1::2] == [f"redundant, c = 0.5, κ = {kappa:g}" for kappa in (0.2, 0.4, 0.8)]
+    assert all(len(ax.lines[0].get_xdata()) == 5 for ax in figure.axes[:-1:2])
+    many = [rows_of(Task(centres=[0.5], n_points=5, n_grid=5, kappa=kappa)) for kappa in np.linspace(0.1, 1, 10)]
+    titles = [ax.get_title() for ax in figure_file.draw(pd.concat(many)).axes[:-1]]
+    assert titles[1::2] == [f"redundant, c = 0.5, κ = {kappa:g}" for kappa in (0.1, 0.4, 0.7, 1)]
+    plt.close("all")
 
 
 def test_no_grid_no_figure():

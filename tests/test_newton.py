@@ -2,45 +2,15 @@
 break.
 """
 
-import warnings
-
 import numpy as np
 import pytest
 import torch
+from lasso_problems import gap_of, largest_alpha, problem, reference
 from scipy import sparse
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import Lasso
 
-from spred_bench.second_order.newton import lasso_path, solve_lasso
+from spred_bench.second_order.newton import solve_lasso
+from spred_bench.second_order.path import lasso_path
 from spred_bench.second_order.varpro import solve_by_projection
-
-
-def problem(n, p, seed=0, dtype=np.float64, order="F", nonzeros=5):
-    rng = np.random.default_rng(seed)
-    X = np.asarray(rng.standard_normal((n, p)), dtype=dtype, order=order)
-    w = np.zeros(p)
-    w[rng.choice(p, min(nonzeros, p), replace=False)] = rng.standard_normal(min(nonzeros, p))
-    return X, (X @ w + 0.1 * rng.standard_normal(n)).astype(dtype)
-
-
-def largest_alpha(X, y):
-    return np.abs(X.T @ y).max() / X.shape[0]
-
-
-def gap_of(X, y, w, alpha):
-    X, y, n = np.asarray(X, dtype=np.float64), np.asarray(y, dtype=np.float64), len(y)
-    r = y - X @ w
-    scale = min(1.0, alpha / max(np.abs(X.T @ r).max() / n, 1e-300))
-    value = r @ r / (2 * n) + alpha * np.abs(w).sum()
-    return (value - (y @ y - (y - scale * r) @ (y - scale * r)) / (2 * n)) / (y @ y / (2 * n))
-
-
-def reference(X, y, alpha, **options):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        options.setdefault("fit_intercept", False)
-        fit = options.pop("fit", {})
-        return Lasso(alpha=alpha, tol=1e-14, max_iter=200_000, **options).fit(X, y, **fit)
 
 
 @pytest.mark.parametrize("shape", [(60, 30), (40, 200), (300, 40), (30, 2000), (50, 50)])
@@ -183,53 +153,6 @@ def test_single_precision_is_certified_in_double(stored):
     alpha = 0.02 * largest_alpha(X, y)
     result = solve_lasso(stored(X.astype(np.float32)), y, alpha, tol=1e-6)
     assert result.dual_gap == pytest.approx(gap_of(X, y, result.coef, alpha), rel=1e-3, abs=1e-12)
-
-
-def test_read_only_integer_and_strided_input():
-    X, y = problem(40, 60)
-    expected = solve_lasso(X, y, 0.05, tol=1e-10).coef
-    X.flags.writeable = y.flags.writeable = False
-    np.testing.assert_array_equal(solve_lasso(X, y, 0.05, tol=1e-10).coef, expected)
-    wide = np.repeat(X, 2, axis=1)[:, ::2]
-    np.testing.assert_allclose(solve_lasso(wide, y, 0.05, tol=1e-10).coef, expected, atol=1e-10)
-    np.testing.assert_allclose(solve_lasso(X[::-1], y[::-1], 0.05, tol=1e-10).coef, expected, atol=1e-8)
-    Z = np.random.default_rng(4).integers(-5, 6, (40, 60))
-    np.testing.assert_allclose(solve_lasso(Z, y, 0.05, tol=1e-10).coef, reference(Z, y, 0.05).coef_, atol=1e-6)
-
-
-@pytest.mark.parametrize("bad", [np.nan, np.inf])
-@pytest.mark.parametrize("where", ["X", "y", "X beside y = 0", "sparse"])
-def test_non_finite_input_is_refused(bad, where):
-    X, y = problem(20, 10)
-    if where == "y":
-        y[3] = bad
-    else:
-        X[3, 4] = bad
-        y[3] = 0 if where == "X beside y = 0" else 1.0
-    for intercept in (False, True):
-        with pytest.raises(ValueError, match="NaN or infinity"):
-            solve_lasso(sparse.csr_array(X) if where == "sparse" else X, y, 0.1, fit_intercept=intercept)
-
-
-@pytest.mark.parametrize(
-    "change",
-    [{"alpha": -1}, {"alpha": np.nan}, {"tol": 0}, {"max_iter": 0}, {"y": np.ones(3)}, {"X": np.ones(20)}]
-    + [{"X": np.ones((20, 0))}, {"sample_weight": -np.ones(20)}, {"warm_start": np.ones(3)}],
-)
-def test_wrong_arguments_are_refused(change):
-    X, y = problem(20, 10)
-    with pytest.raises(ValueError):
-        solve_lasso(**({"X": X, "y": y, "alpha": 0.1} | change))
-
-
-def test_unreached_accuracy_warns_with_the_gap():
-    X, y = problem(40, 600, nonzeros=600)
-    with pytest.warns(ConvergenceWarning, match="relative duality gap"):
-        result = solve_lasso(X, y, 1e-3 * largest_alpha(X, y), max_iter=1)
-    assert result.status == "max_iter" and np.isfinite(result.coef).all()
-    with warnings.catch_warnings():  # rounding decides whether a gap of zero is reached
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        assert solve_lasso(X, y, 0.1, tol=1e-30).dual_gap < 1e-12
 
 
 def test_warm_start_and_callback():

@@ -7,14 +7,17 @@ import pandas as pd
 import pytest
 import torch
 
-from spred_bench import nodes, sparsity
+from spred_bench import nodes, sparsity, splits
+from spred_bench.checkpoint import Checkpoints
 from spred_bench.classification import Recipe
 from spred_bench.data.digits import Source
 from spred_bench.methods.weight_decay import Method
 from spred_bench.models.mlp import ACTIVATIONS, Mlp, Model
 from spred_bench.nodes import Criteria
+from spred_bench.plots import node_sparsity as plot
 from spred_bench.records import Cell
 from spred_bench.tasks.node_sparsity import Task
+from spred_bench.trainer import Trainer
 
 CRITERIA = Criteria(1e-4, 1e-3, [1e-4])
 
@@ -121,6 +124,19 @@ def test_a_kappa_that_kills_everything_gives_rows_and_the_accuracy_of_chance(act
     assert len(task.summary(table)) == 1
 
 
+def test_networks_that_diverged_are_counted_and_left_out_of_line_and_figure():
+    table = rows_of(make_task(kappas=[1e-3, 1e-2, 1e-1]))
+    expected = make_task().summary(table[table["kappa"] != 1e-1])
+    table.loc[table["kappa"] == 1e-1, "status"] = "diverged"
+    summary = make_task().summary(table)
+    assert summary["diverged"].tolist() == [0, 0, 1]
+    pd.testing.assert_series_equal(summary["slope"].head(2), expected["slope"])
+    figure = plot.draw(table)
+    assert figure.axes[1].lines[0].get_xdata().tolist() == [1e-3, 1e-2]
+    table["status"] = "diverged"
+    assert len(make_task().summary(table)) == 3 and plot.draw(table) is None
+
+
 def test_a_training_that_diverges_says_so_and_keeps_the_last_finite_step():
     table = rows_of(make_task(kappas=[1e-3], learning_rate=1e30, stack=1))
     assert set(table["status"]) == {"diverged"}
@@ -128,14 +144,29 @@ def test_a_training_that_diverges_says_so_and_keeps_the_last_finite_step():
     assert value(table, "train_s", 1e-3) >= 0 and table["step"].max() == 0
 
 
-def test_one_network_that_diverges_does_not_take_its_stack_along():
-    data = nodes.to_device(Source().load(0), 0.1, "cpu")
+def train_one_that_diverges(**more) -> list[nodes.Trained]:
+    data = splits.to_device(Source().load(0), 0.1, "cpu")
     model = Model(hidden=8, bias="none")
     recipe = Recipe(epochs=2, batch_size=64, learning_rate=0.1, optimizer="sgd")
-    trained = nodes.train_all(model, Method(), [1e-3, 1e6], data, recipe, 0, CRITERIA, 0.0)
+    return nodes.train_all(model, Method(), [1e-3, 1e6], data, recipe, 0, CRITERIA, 0.0, **more)
+
+
+def test_one_network_that_diverges_does_not_take_its_stack_along():
+    trained = train_one_that_diverges()
     assert [network.status for network in trained] == ["done", "diverged"]
     assert [network.together for network in trained] == [1, 1]
     assert all(p.isfinite().all() for network in trained for p in network.network.parameters())
+
+
+def test_trainings_of_a_cell_that_are_finished_are_not_repeated(tmp_path, monkeypatch):
+    kept = {"checkpoints": lambda name: Checkpoints(tmp_path / name, "cell")}
+    first = train_one_that_diverges(**kept)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["kappa=0.001", "kappa=1000000.0", "together"]
+    monkeypatch.setattr(Trainer, "_advance", None)
+    again = train_one_that_diverges(**kept)
+    for one, other in zip(first, again, strict=True):
+        assert (one.status, one.step, one.train_s, one.curve) == (other.status, other.step, other.train_s, other.curve)
+        assert all(map(torch.equal, one.network.parameters(), other.network.parameters()))
 
 
 def test_weight_decay_kills_nodes_and_spred_leaves_exact_zeros():

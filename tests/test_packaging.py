@@ -22,9 +22,15 @@ def installed(tmp_path_factory):
     return folder / "site"
 
 
-def test_the_wheel_holds_every_configuration(installed):
-    shipped = {path.relative_to(installed / "spred_bench/configs") for path in installed.rglob("*.yaml")}
-    assert shipped == {path.relative_to(ROOT / "configs") for path in (ROOT / "configs").rglob("*.yaml")}
+def test_the_wheel_holds_every_configuration_rule_and_template(installed):
+    def tree(folder):
+        return {
+            path.relative_to(folder) for path in folder.rglob("*") if path.suffix in (".yaml", ".j2", ".css", ".js")
+        }
+
+    assert tree(installed / "spred_bench" / "configs") == tree(ROOT / "configs")
+    for folder in ("claims", "report"):
+        assert tree(installed / "spred_bench" / folder) == tree(ROOT / "spred_bench" / folder) != set()
 
 
 def test_the_installed_program_runs_from_an_empty_directory(installed, tmp_path):

@@ -41,7 +41,7 @@ class Source:
         for path in (self.path, self.data_dir / self.path):
             if path.is_file():
                 return path
-        raise UserError(f"data.image_file.path={self.path}: no such file here nor in data_dir={self.data_dir}")
+        raise UserError(f"path={self.path}: no such file here nor in data_dir={self.data_dir}")
 
     @cached_property
     def _images(self) -> Images:
@@ -55,5 +55,5 @@ class Source:
         except UserError:
             raise
         except Exception as error:  # zip, numpy and the disk each fail in their own way on a cut or foreign file
-            raise UserError(f"data.image_file.path={path}: cannot be read ({type(error).__name__}: {error})") from None
+            raise UserError(f"path={path}: cannot be read ({type(error).__name__}: {error})") from None
         return checked(str(path), **loaded)

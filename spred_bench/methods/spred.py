@@ -1,10 +1,12 @@
 """spred (Algorithms 1 and 2): chosen weights become products; the decay 2 kappa of their factors is an L1 penalty."""
 
-from pydantic import NonNegativeFloat
+from pydantic import NonNegativeFloat, PositiveFloat
 from torch import Generator, nn
 
 from spred_bench import redundancy
 from spred_bench.components import component
+from spred_bench.kappa_schedule import KappaSchedule
+from spred_bench.target_sparsity import TargetSparsity
 
 
 @component
@@ -12,6 +14,9 @@ class Method:
     """names, group, depth, init: as `redundancy.reparametrize` takes them; a group shares one scalar (Algorithm 2).
 
     weight_decay: of the weights that are not redundant; without any they grow to make up for the shrinking ones.
+    lr_multiplier: of the factors' learning rate; under SGD they want about five times the others'.
+    kappa_warmup, kappa_off: shares of the steps over which kappa rises at first, and in the end is 0.
+    target_sparsity: the share of the redundant weights that is zero in the end; kappa is found, not given.
     """
 
     names: str | list[str] | None = None
@@ -19,8 +24,14 @@ class Method:
     depth: int = 2
     init: str = "off_balance"
     weight_decay: NonNegativeFloat = 1e-4
+    lr_multiplier: PositiveFloat = 1.0
+    kappa_warmup: NonNegativeFloat = 0.0
+    kappa_off: NonNegativeFloat = 0.0
+    target_sparsity: float | None = None
 
     def __post_init__(self):
+        self.callbacks()  # refuses what cannot be
+
         known = redundancy.STARTS
         if self.init not in known:
             raise ValueError(f"init={self.init}: expected one of {', '.join(known)}")
@@ -33,8 +44,16 @@ class Method:
 
     def parameter_groups(self, network: nn.Module, kappa) -> list[dict]:
         """Factors with decay 2 kappa, other weights with their own, biases and normalisation with none."""
-        groups = redundancy.parameter_groups(network, kappa=0.0, weight_decay=self.weight_decay)
-        return [{**group, "weight_decay": 2 * kappa} if group["name"] == "redundant" else group for group in groups]
+        return groups_of(network, kappa, self.weight_decay, self.lr_multiplier)
+
+    def callbacks(self) -> list:
+        """What moves kappa during one training, for the trainer."""
+        moving = KappaSchedule(self.kappa_warmup, self.kappa_off)
+        if self.target_sparsity is None:
+            return [moving] if self.kappa_warmup or self.kappa_off else []
+        if self.kappa_warmup or self.kappa_off:
+            raise ValueError("target_sparsity moves kappa itself: leave kappa_warmup and kappa_off out")
+        return [TargetSparsity(self.target_sparsity)]
 
     def penalty(self, network: nn.Module, kappa) -> None:
         """None: the decay of the factors is the penalty."""
@@ -42,3 +61,9 @@ class Method:
     def finalize(self, network: nn.Module, threshold: float = 0.0) -> nn.Module:
         """The products as plain weights; elements, or groups by their root mean square, up to `threshold` are zero."""
         return redundancy.merge(network, threshold)
+
+
+def groups_of(network: nn.Module, kappa, weight_decay: float, lr_multiplier: float) -> list[dict]:
+    """Groups of a redundant network; kappa may be a tensor with one value per network of a stack."""
+    factors, *others = redundancy.parameter_groups(network, kappa=0.0, weight_decay=weight_decay)
+    return [{**factors, "weight_decay": 2 * kappa, "lr_multiplier": lr_multiplier}, *others]

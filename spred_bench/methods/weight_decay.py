@@ -7,11 +7,12 @@ incoming weights, and that has the minima of 2 kappa sum_j |a_j b_j| (Eq. (10)).
 from torch import nn
 
 from spred_bench.components import component
+from spred_bench.optimizers import split_parameters
 
 
 @component
 class Method:
-    """decay_biases: also vectors named bias; the paper counts them as weights of a constant input."""
+    """decay_biases: also vectors named bias and normalisation; the paper counts them as weights of a constant input."""
 
     decay_biases: bool = False
 
@@ -19,10 +20,8 @@ class Method:
         """Nothing: the redundancy is there already."""
 
     def parameter_groups(self, network: nn.Module, kappa) -> list[dict]:
-        """Weights with decay 2 kappa, biases apart."""
-        weights, biases = [], []
-        for name, parameter in network.named_parameters():
-            (biases if name.rpartition(".")[2] == "bias" else weights).append(parameter)
+        """Weights with decay 2 kappa, biases and normalisation apart."""
+        weights, biases = split_parameters(network)
         groups = [
             {"params": weights, "weight_decay": 2 * kappa},
             {"params": biases, "weight_decay": 2 * kappa if self.decay_biases else 0.0},

@@ -26,6 +26,7 @@ class Model:
 
     @property
     def keys(self) -> dict:
+        """Columns of the records that describe the network."""
         return {"activation": self.activation, "bias": self.bias, "hidden": self.hidden}
 
     def build(self, shape: tuple[int, ...], n_classes: int, generator: Generator) -> "Mlp":

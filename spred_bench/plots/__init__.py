@@ -1,12 +1,19 @@
 """Figures: one file each, a function of records.csv alone. `TASKS` of a file names the tasks whose rows it draws."""
 
 import importlib
+import io
 import pkgutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from spred_bench.errors import UserError
+from spred_bench.records import write_atomic, writing
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def figures_of(task: str) -> list[str]:
@@ -15,10 +22,17 @@ def figures_of(task: str) -> list[str]:
     return [name for name in names if task in importlib.import_module(f"{__name__}.{name}").TASKS]
 
 
-def draw_file(source: Path, wanted: list[str] | None = None, output: Path | None = None) -> list[Path]:
-    """Draw the figures of one records.csv (or of the folder that holds it); the paths written, PNG and PDF.
+def caption(name: str) -> str:
+    """What a figure shows: the first lines of its file and of its `draw`."""
+    module = importlib.import_module(f"{__name__}.{name}")
+    return " ".join(text.strip().split("\n\n")[0].replace("\n", " ") for text in (module.__doc__, module.draw.__doc__))
 
-    Raises UserError where the file is missing, is not a table of records, or `wanted` names no figure of its task.
+
+def draw_all(records: pd.DataFrame, wanted: list[str] | None = None) -> Iterator[tuple[str, "Figure"]]:
+    """(name, figure) of every figure that the rows hold something for; each is closed when the next is asked for.
+
+    `records.attrs["folder"]`, where given, is where a figure finds the files that rows name.
+    Raises UserError where `wanted` names no figure of a task in the rows.
     """
     import matplotlib
 
@@ -27,6 +41,26 @@ def draw_file(source: Path, wanted: list[str] | None = None, output: Path | None
 
     from spred_bench.plots import _style
 
+    for task in records["task"].unique():
+        known = figures_of(task)
+        for name in wanted or known:
+            if name not in known:
+                raise UserError(f"plot --figure {name}: task {task} has {', '.join(known) or 'no figures'}")
+            with plt.rc_context(_style.RC):
+                rows = records[records["task"] == task]
+                rows.attrs = records.attrs
+                figure = importlib.import_module(f"{__name__}.{name}").draw(rows)
+                if figure is not None:  # the rows may hold nothing that this figure shows
+                    yield name, figure
+                    plt.close(figure)
+
+
+def draw_file(source: Path, wanted: list[str] | None = None, output: Path | None = None) -> list[Path]:
+    """Draw the figures of one records.csv (or of the folder that holds it); the paths written, PNG and PDF.
+
+    Raises UserError where the file is missing, is not a table of records, or `wanted` names no figure of its task, and
+    where the disk refuses a figure.
+    """
     path = source / "records.csv" if source.is_dir() else source
     try:
         records = pd.read_csv(path, low_memory=False)
@@ -34,21 +68,15 @@ def draw_file(source: Path, wanted: list[str] | None = None, output: Path | None
         raise UserError(f"plot {source}: {error}") from None
     if "task" not in records or "metric" not in records or records.empty:
         raise UserError(f"plot {source}: not a table of records (no rows, or no columns 'task' and 'metric')")
+    records.attrs["folder"] = path.parent
     written = []
-    for task in records["task"].unique():
-        known = figures_of(task)
-        for name in wanted or known:
-            if name not in known:
-                raise UserError(f"plot --figure {name}: task {task} has {', '.join(known) or 'no figures'}")
-            with plt.rc_context(_style.RC):
-                figure = importlib.import_module(f"{__name__}.{name}").draw(records[records["task"] == task])
-                if figure is None:
-                    continue  # the rows hold nothing that this figure shows
-                for suffix in (".png", ".pdf"):
-                    target = (output or path.parent) / f"{name}{suffix}"
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    # No date in the file: the same rows give the same bytes.
-                    figure.savefig(target, metadata={"CreationDate": None} if suffix == ".pdf" else None)
-                    written.append(target)
-                plt.close(figure)
+    for name, figure in draw_all(records, wanted):
+        for kind in ("png", "pdf"):
+            target, content = (output or path.parent) / f"{name}.{kind}", io.BytesIO()
+            # No date in the file: the same rows give the same bytes.
+            figure.savefig(content, format=kind, metadata={"CreationDate": None} if kind == "pdf" else None)
+            with writing(target):
+                target.parent.mkdir(parents=True, exist_ok=True)
+                write_atomic(target, content.getvalue())
+            written.append(target)
     return written

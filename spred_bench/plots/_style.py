@@ -1,5 +1,7 @@
 """One look for all figures: colour-blind safe (Okabe & Ito 2008), readable at print size, no clutter."""
 
+import numpy as np
+
 COLOURS = (
     "#0072B2",
     "#D55E00",
@@ -39,6 +41,62 @@ RC = {
 BAND = (0.2, 0.8)
 
 
+# What a method is called, and its colour where several figures show it: the same everywhere.
+_NAMES = {
+    "spred_newton": "spred (Newton)",
+    "spred_lbfgs": "spred (L-BFGS)",
+    "spred_adam": "spred (Adam)",
+    "spred_sgd": "spred (SGD)",
+    "cd": "coordinate descent",
+    "lars": "LARS",
+    "fista": "FISTA",
+    "ista": "ISTA",
+}
+_FIXED = {"spred_newton": 0, "celer": 1, "skglm": 2, "adelie": 3, "cd": 4, "lars": 5, "fista": 6, "glmnet": 7}
+_FIXED |= {"spred_lbfgs": 2, "spred_adam": 3, "spred_sgd": 1}
+
+
+def name(method: str) -> str:
+    """What a method is called in a figure."""
+    return _NAMES.get(method, method.replace("_", " "))
+
+
 def colours(names) -> dict[str, str]:
-    """One colour per name, in order of appearance; they repeat after ten."""
-    return {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(names)}
+    """One colour per name: its own where it has one that is free, else the next free; they repeat after ten."""
+    names = list(dict.fromkeys(names))
+    taken: dict[str, int] = {}
+    for method in names:
+        if method in _FIXED and _FIXED[method] not in taken.values():
+            taken[method] = _FIXED[method]
+    free = [index for index in range(len(COLOURS)) if index not in taken.values()] or [0]
+    others = [method for method in names if method not in taken]
+    taken |= {method: free[i % len(free)] for i, method in enumerate(others)}
+    return {method: COLOURS[taken[method]] for method in names}
+
+
+def spread(values, most: int) -> list:
+    """All of the sorted `values`, or `most` of them, evenly from the first to the last: what a figure has room for."""
+    values = sorted(values)
+    if len(values) <= most:
+        return values
+    return [values[round(i * (len(values) - 1) / (most - 1))] for i in range(most)]
+
+
+def label_ends(ax, makes_room: bool = True, apart: float = 0.09) -> None:
+    """Write the label of every line beside its right end, moved up until they are `apart` (as parts of the axes).
+
+    makes_room: the layout widens for the labels; False where the place to the right is free.
+    """
+    ends = []
+    for line in ax.get_lines():
+        x, y = (np.asarray(values, float) for values in line.get_data())
+        seen = np.isfinite(x) & np.isfinite(y)
+        if seen.any() and not line.get_label().startswith("_"):
+            at = (x[seen][-1], y[seen][-1])
+            height = ax.transAxes.inverted().transform(ax.transData.transform(at))[1]
+            ends.append((height, line))
+    height = -np.inf
+    for wanted, line in sorted(ends, key=lambda end: end[0]):
+        height = max(wanted, height + apart)
+        style = {"color": line.get_color(), "transform": ax.transAxes, "va": "center", "fontsize": 8}
+        ax.text(1.03, height, line.get_label(), **style).set_in_layout(makes_room)

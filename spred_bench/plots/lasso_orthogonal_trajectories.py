@@ -4,9 +4,11 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.lines import Line2D
 
+from spred_bench.plots._style import spread
 from spred_bench.plots.lasso_orthogonal import STYLES, zero_label
 
 TASKS = ("lasso_orthogonal",)
+_MOST_COLUMNS = 4
 _LINES = ("-", (0, (2, 1.2)), ":")
 
 
@@ -14,7 +16,8 @@ def draw(records: pd.DataFrame):
     """Mean over seeds at each step; None where nothing was followed."""
     zeros = records[records["metric"] == "trajectory_sparse_ratio"]
     norms = records[records["metric"] == "trajectory_l1_norm"]
-    strengths, thresholds = sorted(zeros["l1_strength"].unique()), sorted(zeros["threshold"].unique(), reverse=True)
+    strengths = spread(zeros["l1_strength"].unique(), _MOST_COLUMNS)
+    thresholds = sorted(zeros["threshold"].unique(), reverse=True)
     if not strengths:
         return None
     figure, axes = plt.subplots(

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from spred_bench.plots._style import colours
+from spred_bench.plots._style import colours, name
 
 TASKS = ("lasso_scaling",)
 _KEYS = ["data", "seed", "lambda_ratio"]
@@ -26,7 +26,7 @@ def draw(records: pd.DataFrame):
         finished = np.sort(factors[method].dropna())
         x = np.concatenate([[1.0], finished, [widest]])
         y = np.concatenate([[0.0], np.arange(1, len(finished) + 1), [len(finished)]]) / len(factors)
-        ax.step(x, y, where="post", color=palette[method], label=method)
+        ax.step(x, y, where="post", color=palette[method], label=name(method))
     target = f"{times['threshold'].min():g}"
     ax.set(
         xscale="log",

@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from spred_bench.plots._style import BAND, colours
+from spred_bench.plots._lasso import strength_labels
+from spred_bench.plots._style import BAND, colours, name
 
 TASKS = ("lasso_scaling",)
 _MOST_PANELS = 12
@@ -18,8 +19,8 @@ def draw(records: pd.DataFrame):
     curves = records[records["metric"] == "relative_gap"].copy()
     if curves.empty:
         return None
-    curves["ratio"] = curves["lambda_ratio"].map("{:.3g}".format)
-    problems = list(curves.groupby(["data", "n_features", "n_targets", "ratio"], sort=False))[:_MOST_PANELS]
+    curves["strength"] = strength_labels(curves)
+    problems = list(curves.groupby(["data", "n_features", "n_targets", "strength"], sort=False))[:_MOST_PANELS]
     palette = colours(curves["method"].unique())
     columns = min(4, len(problems))
     rows = -(-len(problems) // columns)
@@ -34,11 +35,11 @@ def draw(records: pd.DataFrame):
     )
     for ax in axes.flat[len(problems) :]:
         ax.set_axis_off()
-    for ax, ((data, features, targets, ratio), rows_of_problem) in zip(axes.flat, problems, strict=False):
+    for ax, ((data, features, targets, strength), rows_of_problem) in zip(axes.flat, problems, strict=False):
         for method, rows_of_method in rows_of_problem.groupby("method", sort=False):
-            _curve(ax, rows_of_method, palette[method], method)
+            _curve(ax, rows_of_method, palette[method], name(method))
         several = f", {targets} targets" if targets > 1 else ""
-        ax.set(xscale="log", yscale="log", ylim=(1e-8, 2), title=_title(data, features, several, ratio))
+        ax.set(xscale="log", yscale="log", ylim=(1e-8, 2), title=_title(data, features, several, strength))
         ax.xaxis.set_minor_formatter(NullFormatter())  # decades are labels enough
     for ax in axes[-1]:
         ax.set_xlabel("time (s)")
@@ -49,11 +50,13 @@ def draw(records: pd.DataFrame):
     return figure
 
 
-def _title(data: str, features: int, several: str, ratio: str) -> str:
-    name, _, settings = data.rstrip("]").partition("[")
+def _title(data: str, features: int, several: str, strength: str) -> str:
+    source, _, settings = data.rstrip("]").partition("[")
     told = [item.partition("=") for item in settings.split(",") if item and not item.startswith("n_")]
-    settings = "".join(f", {value if key == 'truth' else f'{key} {value}'}" for key, _, value in told)
-    return f"{name}{settings}\np = {features}{several}, $\\lambda/\\lambda_{{max}}$ = {ratio}"
+    words = {"truth": "{1}", "quadratic": "{0}"}  # what needs no "key value"
+    told = [words.get(key, "{0} {1}").format(key, value) for key, _, value in told if value != "False"]
+    size = f"{features:.3g}".replace("e+0", "e")
+    return f"{', '.join([source, *told])}\np = {size}{several}, {strength}"
 
 
 def _curve(ax, rows: pd.DataFrame, colour, label: str) -> None:

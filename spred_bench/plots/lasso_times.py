@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from spred_bench.plots._style import BAND, COLOURS, MARKERS
+from spred_bench.plots._lasso import strength_labels
+from spred_bench.plots._style import BAND, MARKERS, colours, label_ends, name
 
 TASKS = ("lasso_scaling",)
 
@@ -16,16 +17,16 @@ def draw(records: pd.DataFrame):
     if times.empty:
         return None
     times = times[times["threshold"] == times["threshold"].min()]
-    times["ratio"] = times["lambda_ratio"].map("{:.3g}".format)
+    times["strength"] = strength_labels(times)
     # A data set named after its number of features is one of a grid of sizes.
     times = times[times["data"].str.contains("n_features=")]
     if times.empty:
         return None  # one size only: there is no scaling to show
-    panels = list(times.groupby(["dataset", "truth", "n_targets", "ratio"], sort=False, dropna=False))
+    panels = list(times.groupby(["dataset", "truth", "n_targets", "strength"], sort=False, dropna=False))
     panels = [(key, part) for key, part in panels if part["n_features"].nunique() > 1]
     if not panels:
         return None
-    methods = list(times["method"].unique())
+    palette = colours(times["method"])
     columns = min(4, len(panels))
     rows = -(-len(panels) // columns)
     figure, axes = plt.subplots(
@@ -34,8 +35,8 @@ def draw(records: pd.DataFrame):
     for ax in axes.flat[len(panels) :]:
         ax.set_axis_off()
     for ax, (key, part) in zip(axes.flat, panels, strict=False):
-        for i, method in enumerate(methods):
-            _line(ax, part[part["method"] == method], COLOURS[i % len(COLOURS)], MARKERS[i % len(MARKERS)], method)
+        for method, marker in zip(palette, MARKERS * len(palette), strict=False):
+            _line(ax, part[part["method"] == method], palette[method], marker, name(method))
         ax.set(xscale="log", yscale="log", title=_title(*key))
         ax.set_xticks(sorted(part["n_features"].unique()))
         ax.minorticks_off()
@@ -45,15 +46,17 @@ def draw(records: pd.DataFrame):
     for column in range(columns):
         last = max(row for row in range(rows) if row * columns + column < len(panels))
         axes[last, column].set_xlabel("features p")
-    handles, names = axes.flat[0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside lower center", ncols=min(len(names), 7))
+    figure.draw_without_rendering()  # settles the limits that labels are placed by
+    for row in range(rows):
+        last = min(columns, len(panels) - row * columns) - 1
+        label_ends(axes[row, last], makes_room=last == columns - 1)
     return figure
 
 
-def _title(dataset: str, truth, targets: int, ratio: str) -> str:
+def _title(dataset: str, truth, targets: int, strength: str) -> str:
     kind = f", {truth} truth" if isinstance(truth, str) and truth != dataset else ""
     several = f", {targets} targets" if targets > 1 else ""
-    return f"{dataset}{kind}{several}\n$\\lambda/\\lambda_{{max}}$ = {ratio}"
+    return f"{dataset}{kind}{several}\n{strength}"
 
 
 def _line(ax, rows: pd.DataFrame, colour, marker, label: str) -> None:

@@ -11,9 +11,10 @@ _METHODS = {"weight_decay": "weight decay", "spred_nodes": "spred, nodes", "grou
 
 
 def draw(records: pd.DataFrame):
-    """Four panels; one data set, the one with most rows, where there are several."""
+    """Four panels, without networks that diverged; one data set, the one with most rows, where there are several."""
     import matplotlib.pyplot as plt
 
+    records = records[records["status"] != "diverged"]
     table = _table(records)
     if table.empty:
         return None
@@ -21,15 +22,17 @@ def draw(records: pd.DataFrame):
     table, records = table[table["dataset"] == dataset], records[records["dataset"] == dataset]
     series = {key: rows for key, rows in table.groupby(["method", "model"], sort=False)}
     palette = colours(table["method"].unique())
-    markers = dict(zip(table["model"].unique(), MARKERS * len(table), strict=False))
     names = {model: _model_name(rows) for model, rows in table.groupby("model", sort=False)}
+    # Colours tell the methods, markers and dashes the networks; of one network, markers tell the methods too.
+    marked = list(names) if len(names) > 1 else list(palette)
+    markers = dict(zip(marked, MARKERS * len(marked), strict=False))
 
     figure, axes = plt.subplots(2, 2, figsize=(6.8, 5.6), layout="constrained")
     main = next(iter(series)) if "weight_decay" not in palette else next(k for k in series if k[0] == "weight_decay")
     _norms(axes[0, 0], records, series[main], names[main[1]], palette[main[0]])
     for (method, model), rows in series.items():
-        style = {"color": palette[method], "marker": markers[model]}
-        style |= {"linestyle": "-" if markers[model] == MARKERS[0] else "--"}
+        style = {"color": palette[method], "marker": markers.get(model) or markers[method]}
+        style |= {"linestyle": "-" if model == next(iter(names)) else "--"}
         label = f"{_METHODS.get(method, method)}, {names[model]}"
         _against_kappa(axes[0, 1], rows, style, label)
         _accuracy(axes[1, 1], rows, style)

@@ -8,7 +8,7 @@ loading torch.
 from importlib import import_module
 
 _HOME = {
-    "parametrization": ("reparametrize", "merge", "effective_weights", "factors_of"),
+    "parametrization": ("reparametrize", "merge", "effective_weights", "magnitudes", "factors_of"),
     "training": ("parameter_groups", "penalty", "check_optimizer"),
     "diagnostics": ("imbalance", "sign_locked"),
     "starts": ("STARTS",),

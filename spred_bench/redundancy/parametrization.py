@@ -100,6 +100,20 @@ def effective_weights(model: nn.Module) -> dict[str, Tensor]:
     }
 
 
+@torch.no_grad()
+def magnitudes(model: nn.Module) -> dict[str, Tensor]:
+    """Return original parameter name -> magnitude of each effective weight, of each group its root mean square.
+
+    Shapes are those of the gates: dimensions that a group extends along have size 1.
+    """
+    found = {}
+    for name, [(module, attribute), *_] in redundant_places(model).items():
+        weight, dims = getattr(module, attribute), module.parametrizations[attribute][0].dims
+        norm = group_norm(weight, dims)
+        found[name] = norm * (norm.numel() / weight.numel()) ** 0.5
+    return found
+
+
 def factors_of(model: nn.Module) -> dict[str, list[nn.Parameter]]:
     """Return original parameter name -> its factors, gates first; tied weights once."""
     everything = redundant_places(model)

@@ -10,6 +10,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from spred_bench.second_order.path_following import compiled
+
+_BLOCK = 128  # columns appended at a time: what lies above the diagonal of a block row is not computed
+
 
 class Buffers:
     """Named float64 scratch matrices that only ever grow; what `take` returned before under the same name is
@@ -51,12 +55,18 @@ class GramCache:
         chosen = columns[wanted]
         new = wanted[self.position[chosen] < 0]
         if len(new):
-            if self.size + len(new) > self.limit:
+            # beside columns of no use here, a new one costs more than starting afresh with those wanted
+            if self.size + len(new) > self.limit or len(new) * self.size > len(wanted) ** 2:
                 self.position.fill_(-1)
                 self.size, new = 0, wanted
-            self._append(columns[new], rows, new)
+            for part in new.split(_BLOCK):
+                self._append(columns[part], rows, part)
         at = self.position[chosen]
         k = len(at)
+        if at.device.type == "cpu":
+            system = self.buffers.take("system", k, k)
+            _select_symmetric(self.gram.numpy(), at.numpy(), system.numpy())
+            return system
         wide = self.buffers.take("wide", k, self.size)
         torch.index_select(self.gram[:, : self.size], 0, at, out=wide)
         return torch.index_select(wide, 1, at, out=self.buffers.take("system", k, k))
@@ -78,6 +88,26 @@ class GramCache:
         self.gram[held:size, :held] = block[:held].T
         self.position[columns] = torch.arange(held, size, device=columns.device)
         self.size = size
+
+
+def gram_matrix(rows: Tensor) -> Tensor:
+    """rows rows' (p, p) for rows (p, n); what lies above the diagonal blocks is copied, not computed."""
+    p = len(rows)
+    gram = rows.new_empty((p, p))
+    for first in range(0, p, _BLOCK):
+        block = slice(first, first + _BLOCK)
+        torch.mm(rows[block], rows[: first + _BLOCK].T, out=gram[block, : first + _BLOCK])
+        gram[:first, block] = gram[block, :first].T
+    return gram
+
+
+@compiled
+def _select_symmetric(matrix, at, out):
+    """out = matrix[at][:, at] in one pass; two selections by torch take three times as long."""
+    for i in range(len(at)):
+        row = matrix[at[i]]
+        for j in range(len(at)):
+            out[i, j] = row[at[j]]
 
 
 class OuterCache:

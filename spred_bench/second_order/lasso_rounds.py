@@ -18,6 +18,7 @@ CROWDING = 0.15  # and further, until this fraction of n columns would exceed it
 FEW = 0.05  # with a support of at most this fraction of n, the next round is at the final penalty
 EARLY_GAP = 0.1  # a round stops at this fraction of the gap it started from
 FIRST_SIGMA = 3.0  # first proximal step, in units of 1 / (|x_j|^2 / n)
+_LEAST_FALL = 1e-9  # of the objective in a round, relative: less is none
 SMALLEST_SET = 100  # working sets are never smaller than this many columns (if X has them)
 
 
@@ -34,6 +35,7 @@ class Target:
     sigma: float | None = None
     gap: float = float("inf")
     best: float = float("inf")
+    value: float = float("inf")
     stalled: int = 0
     planned: float | None = None
 
@@ -46,7 +48,6 @@ class Workspace:
     cache: GramCache
     counts: Counts = field(default_factory=Counts)
     rows: Tensor | None = None
-    curvature: Tensor | None = None
 
 
 def new_workspace(design: Design) -> Workspace:
@@ -78,7 +79,7 @@ def start_targets(space: Workspace, Y: Tensor, starts: Tensor | None, alpha: flo
 def advance(space: Workspace, targets: list[Target], alpha: float, tol: float, max_iter: int, callback=None) -> int:
     """Rounds until every target's relative gap at alpha is at most tol or stops falling; their number."""
     for target in targets:
-        target.best, target.stalled = float("inf"), 0
+        target.best, target.value, target.stalled = float("inf"), float("inf"), 0
     for rounds in range(max_iter + 1):
         for target in targets:
             _certify(target, alpha)
@@ -94,13 +95,15 @@ def advance(space: Workspace, targets: list[Target], alpha: float, tol: float, m
 
 
 def _certify(target: Target, alpha: float) -> None:
-    if not bool(target.y.any()):
-        target.gap = 0.0
-        return
-    target.gap = max(0.0, relative_gap(target.r, target.q, target.w, target.y, alpha, len(target.y)))
-    if target.level <= alpha:
-        target.stalled = target.stalled + 1 if target.gap >= target.best else 0
-        target.best = min(target.best, target.gap)
+    n = len(target.y)
+    target.gap = 0.0
+    if bool(target.y.any()):
+        target.gap = max(0.0, relative_gap(target.r, target.q, target.w, target.y, alpha, n))
+    if target.level <= alpha:  # an exact minimum on more columns lowers the objective, but not always the gap
+        value = float(target.r @ target.r) / (2 * n) + alpha * float(target.w.abs().sum())
+        falls = target.gap < target.best or value < target.value * (1 - _LEAST_FALL)
+        target.stalled = 0 if falls else target.stalled + 1
+        target.best, target.value = min(target.best, target.gap), min(target.value, value)
 
 
 def _round(space: Workspace, target: Target, alpha: float, tol: float, callback):
@@ -123,7 +126,7 @@ def _round(space: Workspace, target: Target, alpha: float, tol: float, callback)
         callback(full.cpu().numpy())
 
     # increments of q would carry the rounding of a float32 pass into the certificate: start from float64
-    q = target.q[ws.columns] if _is_double(space.design) else ws.rows @ target.r / len(target.r)
+    q = target.q[ws.columns] if "float64" in str(space.design.X.dtype) else ws.rows @ target.r / len(target.r)
     start = Iterate(target.w[ws.columns], target.r, q)
     here, target.sigma = minimize_on(
         ws,
@@ -200,18 +203,11 @@ def _choose(space: Workspace, target: Target) -> WorkingSet:
     if 3 * size >= 2 * p and p <= 4 * n:
         if space.rows is None:
             space.rows = all_rows(space.design)
-            space.curvature = _curvature(space.rows)
-        columns, rows, curvature = torch.arange(p, device=score.device), space.rows, space.curvature
-        return WorkingSet(columns, rows, target.b, curvature)
+        return WorkingSet(torch.arange(p, device=score.device), space.rows, target.b)
     score[support] = float("inf")
     columns = torch.topk(score, min(size, p), sorted=False).indices.sort().values
     rows = gather(space.design, columns, space.cache.buffers.take("working", len(columns), n))
-    return WorkingSet(columns, rows, target.b[columns], _curvature(rows))
-
-
-def _curvature(rows: Tensor) -> Tensor:
-    squares = torch.linalg.vector_norm(rows, dim=1) ** 2 / rows.shape[1]
-    return torch.where(squares > 0, squares, torch.ones_like(squares))
+    return WorkingSet(columns, rows, target.b[columns])
 
 
 def _correlate_all(space: Workspace, targets: list[Target]) -> None:
@@ -230,17 +226,13 @@ def _correlate_all(space: Workspace, targets: list[Target]) -> None:
 def _sharpen(space: Workspace, target: Target, alpha: float, columns: Tensor, q: Tensor) -> None:
     """Put float64 correlations where the certificate looks: on the working set, and near alpha if X is float32."""
     target.q[columns] = q
-    if _is_double(space.design):
+    if "float64" in str(space.design.X.dtype):
         return
     close = target.q.abs() > 0.999 * alpha
     close[columns] = False
     rest = torch.nonzero(close).squeeze(1)
     if 0 < len(rest) <= 4 * len(columns):
         target.q[rest] = gather(space.design, rest) @ target.r / len(target.r)
-
-
-def _is_double(design: Design) -> bool:
-    return "float64" in str(design.X.dtype)
 
 
 def refuse_non_finite(product: Tensor) -> None:

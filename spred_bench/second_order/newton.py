@@ -9,23 +9,25 @@ in a few steps.
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Callable
-from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
+from threadpoolctl import ThreadpoolController
 from torch import Tensor
 
-from spred_bench.second_order.design_matrix import Design, as_tensor, correlate, with_rows, wrap_design
+from spred_bench.second_order.compact import is_small, solve_compact, solve_in_gram
+from spred_bench.second_order.design_matrix import Design, all_rows, as_tensor, correlate, with_rows, wrap_design
+from spred_bench.second_order.gram_cache import gram_matrix
 from spred_bench.second_order.lasso_rounds import Workspace, advance, new_workspace, refuse_non_finite, start_targets
 from spred_bench.second_order.least_squares import minimum_norm
 from spred_bench.second_order.subproblem import Counts
 
-_ONE_THREAD_ENTRIES = 3_000_000
+_GRAM_PAYS = 30  # with at least p over that many targets, all inner products of a small X are formed once
 
 
 @dataclass
@@ -68,22 +70,31 @@ def solve_lasso(
         raise ValueError(f"alpha must be finite and not negative, got {alpha}")
     if not tol > 0 or max_iter < 1:
         raise ValueError(f"tol must be positive and max_iter at least 1, got tol={tol}, max_iter={max_iter}")
-    with threads_for(X):
+    with one_thread_for_numpy():
         return _solve(X, y, alpha, tol, max_iter, warm_start, fit_intercept, sample_weight, callback)
 
 
-@contextmanager
-def threads_for(X):
-    """One thread for a small X: waking a second one takes longer than what it would do."""
-    before = torch.get_num_threads()
-    small = math.prod(X.shape) <= _ONE_THREAD_ENTRIES if hasattr(X, "shape") else False
-    try:
-        if small and before > 1:
-            torch.set_num_threads(1)
-        yield
-    finally:
-        if small and before > 1:
-            torch.set_num_threads(before)
+@cache
+def _blas_of_numpy() -> ThreadpoolController:
+    """The thread pools of NumPy's and SciPy's BLAS; finding them takes milliseconds, so once."""
+    return ThreadpoolController().select(user_api="blas")
+
+
+def one_thread_for_numpy():
+    """Context in which NumPy's BLAS, whose pool would fight torch's for the cores, has one thread."""
+    return _blas_of_numpy().limit(limits=1)
+
+
+@cache
+def compile_ahead() -> None:
+    """Compile what the solver may call, or load it from the cache, so that its first answer comes as fast as the next.
+
+    Takes a few seconds once per installation, then a tenth of one per process.
+    """
+    rng = np.random.default_rng(0)
+    X, Y = rng.standard_normal((30, 40)), rng.standard_normal((30, 3))
+    for design, target in ((X, Y[:, 0]), (X, Y), (X.astype(np.float32), Y[:, 0])):
+        solve_lasso(np.asfortranarray(design), target, 0.05)
 
 
 def _solve(X, y, alpha, tol, max_iter, warm_start, fit_intercept, sample_weight, callback) -> LassoResult:
@@ -94,55 +105,40 @@ def _solve(X, y, alpha, tol, max_iter, warm_start, fit_intercept, sample_weight,
     starts = None if warm_start is None else _as_matrix(warm_start, m, p, design.device)
     coef = torch.zeros((m, p), dtype=torch.float64, device=design.device)
     gaps = np.zeros(m)
-    rounds, block = 0, max(8, n // 40)  # a block's correlations take a few hundredths of the memory of X
-    for first in range(0, m, block):
-        chosen = slice(first, min(first + block, m))
+    rounds, left = 0, torch.arange(m)
+    if alpha > 0 and callback is None and is_small(design):
+        rounds, solved = _solve_compactly(space, Y, starts, alpha, tol, max_iter, coef, gaps)
+        left = torch.nonzero(~solved).squeeze(1)
+    # a block's correlations take a few hundredths of the memory of X
+    for chosen in left.split(max(8, n // 40)) if len(left) else ():
         targets = start_targets(space, Y[:, chosen], None if starts is None else starts[chosen], alpha)
         if alpha == 0:
-            gaps[chosen] = minimum_norm(design, targets)
+            gaps[chosen.numpy()] = minimum_norm(design, targets)
         else:
             rounds = max(rounds, advance(space, targets, alpha, tol, max_iter, callback))
-            gaps[chosen] = [target.gap for target in targets]
-        for row, target in zip(coef[chosen], targets, strict=True):
-            row.copy_(target.w)
+            gaps[chosen.numpy()] = [target.gap for target in targets]
+        coef[chosen] = torch.stack([target.w for target in targets])
     return package(X, y, coef, centre, gaps, rounds, tol, space)
 
 
-def lasso_path(
-    X,
-    y,
-    alphas=None,
-    *,
-    n_alphas: int = 100,
-    eps: float = 1e-3,
-    tol: float = 1e-6,
-    max_iter: int = 100,
-    fit_intercept: bool = False,
-    sample_weight=None,
-) -> tuple[np.ndarray, list[LassoResult]]:
-    """Solutions for decreasing penalties, each started from the one before; Gram entries are shared.
-
-    alphas: any positive values, sorted here in decreasing order; by default n_alphas values from the
-    smallest penalty with w = 0 for every target down to eps times it. Returns (alphas, one LassoResult
-    each); see `solve_lasso`.
-    """
-    design, Y, centre = prepare(X, y, fit_intercept, sample_weight)
-    space = new_workspace(design)
-    m, p = Y.shape[1], design.shape[1]
-    targets = start_targets(space, Y, None, 0.0)
-    if alphas is None:
-        top = max(max(target.level for target in targets), np.finfo(float).tiny)
-        alphas = np.geomspace(top, top * eps, n_alphas)
-    alphas = np.sort(np.asarray(alphas, dtype=np.float64).ravel())[::-1]
-    if not (len(alphas) and np.isfinite(alphas).all() and alphas[-1] > 0):
-        raise ValueError("alphas must be positive and finite; alpha = 0 is solve_lasso(X, y, 0)")
-    results = []
-    for alpha in alphas.tolist():
-        rounds = advance(space, targets, alpha, tol, max_iter)
-        coef = torch.stack([target.w for target in targets]).reshape(m, p)
-        gaps = np.array([target.gap for target in targets])
-        results.append(package(X, y, coef, centre, gaps, rounds, tol, space))
-    return alphas, results
+def _solve_compactly(space, Y, starts, alpha, tol, max_iter, coef, gaps) -> tuple[int, Tensor]:
+    """Fill coef (m, p) and gaps (m,) where a compiled solver does; returns its rounds and which those are (m,)."""
+    rows = np.ascontiguousarray(all_rows(space.design).numpy())
+    m, (p, n) = len(gaps), rows.shape
+    rounds, solved = 0, torch.zeros(m, dtype=torch.bool)
+    if _GRAM_PAYS * m >= p and starts is None:
+        gram, B = gram_matrix(torch.from_numpy(rows)) / n, (torch.from_numpy(rows) @ Y / n).T.contiguous()
+        refuse_non_finite(B)
+        space.counts.passes += 1
+        solve_in_gram(gram.numpy(), B.numpy(), (Y * Y).sum(0).numpy() / n, alpha, tol, coef.numpy(), gaps)
+        return 1, torch.from_numpy(gaps <= tol)
+    for j in range(m):
+        start = np.zeros(p) if starts is None else starts[j].numpy()
+        w, gap, needed, reached = solve_compact(rows, np.ascontiguousarray(Y[:, j].numpy()), alpha, tol, start)
+        space.counts.passes += needed + 1
+        if reached and needed <= max_iter:
+            coef[j], gaps[j], solved[j], rounds = torch.from_numpy(w), gap, True, max(rounds, needed)
+    return rounds, solved
 
 
 def prepare(X, y, fit_intercept: bool, sample_weight) -> tuple[Design, Tensor, tuple[Tensor, Tensor] | None]:

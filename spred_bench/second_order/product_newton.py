@@ -25,7 +25,7 @@ import torch
 from torch import Tensor
 
 from spred_bench.second_order.exchange import exchange
-from spred_bench.second_order.gram_cache import GramCache, OuterCache, solve_positive
+from spred_bench.second_order.gram_cache import GramCache, solve_positive
 from spred_bench.second_order.landing import land
 from spred_bench.second_order.subproblem import (
     Counts,
@@ -58,16 +58,7 @@ def minimize_on(
 ) -> tuple[Iterate, float]:
     """Lasso on the working set to relative gap `tol`, exact once the support settles; also the last sigma."""
     n = len(y)
-    sub = Subproblem(
-        ws,
-        y,
-        alpha,
-        cache,
-        OuterCache(ws.rows, 1 / (n * ws.curvature), cache.buffers),
-        counts,
-        n,
-        float(y.norm()),
-    )
+    sub = Subproblem(ws, y, alpha, cache, counts, n, float(y.norm()))
     exchanged = exchange(sub, start)
     if exchanged is not None:
         if report is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -12,14 +13,17 @@ from spred_bench.second_order.gram_cache import GramCache, OuterCache
 
 @dataclass
 class WorkingSet:
-    """Columns (c,) of X, as the rows (c, n) of a matrix, with b = X^T y / n and curvature |x_j|^2 / n of
-    each.
-    """
+    """Columns (c,) of X, as the rows (c, n) of a matrix, with b = X^T y / n."""
 
     columns: Tensor
     rows: Tensor
     b: Tensor
-    curvature: Tensor
+
+    @cached_property
+    def curvature(self) -> Tensor:
+        """|x_j|^2 / n of each column (c,); 1 for a column of zeros."""
+        squares = torch.linalg.vector_norm(self.rows, dim=1) ** 2 / self.rows.shape[1]
+        return torch.where(squares > 0, squares, torch.ones_like(squares))
 
 
 @dataclass
@@ -74,10 +78,14 @@ class Subproblem:
     y: Tensor
     alpha: float
     cache: GramCache
-    outer: OuterCache
     counts: Counts
     n: int
     size: float
+
+    @cached_property
+    def outer(self) -> OuterCache:
+        """The n x n form of the systems, scaled by 1 / (n curvature)."""
+        return OuterCache(self.ws.rows, 1 / (self.n * self.ws.curvature), self.cache.buffers)
 
 
 def combine_rows(rows: Tensor, active: Tensor, w: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ import numpy as np
 from pydantic import PositiveInt
 
 from spred_bench.components import component
-from spred_bench.second_order.newton import solve_lasso
+from spred_bench.second_order.newton import compile_ahead, solve_lasso
 from spred_bench.solvers.cd import climb
 
 
@@ -16,6 +16,7 @@ class Solver:
 
     def solve(self, problem, monitor):
         """Coefficients of `problem`, shape (p,) or (p, m)."""
+        compile_ahead()
 
         def fit(Y, tolerance):
             result = solve_lasso(problem.X, Y, problem.alpha, tol=tolerance, max_iter=self.max_iter)

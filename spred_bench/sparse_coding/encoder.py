@@ -7,7 +7,6 @@ a working set for each, `exchange` solves there by Newton's method on the factor
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -99,7 +98,19 @@ def solve_block(X: Tensor, S: Tensor, dictionary: Dictionary, kappa: float, gap:
     G, A = dictionary.gram.numpy(), dictionary.atoms.numpy()
     for _ in range(rounds):
         Q = R[live] @ dictionary.B
-        left = improve(G, A, X.numpy(), halves.numpy(), live.numpy(), Q.numpy(), S.numpy(), R.numpy(), gaps.numpy(), kind(kappa), kind(gap))
+        left = improve(
+            G,
+            A,
+            X.numpy(),
+            halves.numpy(),
+            live.numpy(),
+            Q.numpy(),
+            S.numpy(),
+            R.numpy(),
+            gaps.numpy(),
+            kind(kappa),
+            kind(gap),
+        )
         live = live[:left]
         if not left:
             return gaps

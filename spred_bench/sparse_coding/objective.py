@@ -34,6 +34,6 @@ def relative_gaps(r: Tensor, q: Tensor, s: Tensor, half_squares: Tensor, kappa: 
     r (n, m) residuals x - B s, q (n, k) = r B, s (n, k) codes, half_squares (n,) = |x|^2 / 2. The dual point is c r
     with c = min(1, kappa / max|q|); with x = r + B s the gap is (1 - c)^2 |r|^2 / 2 + kappa |s|_1 - c s.q.
     """
-    c = (kappa / q.abs().amax(1).clamp_min(kappa))
+    c = kappa / q.abs().amax(1).clamp_min(kappa)
     gap = 0.5 * (1 - c).square() * r.square().sum(1) + kappa * s.abs().sum(1) - c * (s * q).sum(1)
     return (gap / half_squares.clamp_min(1e-30)).clamp_min(0.0)

@@ -75,7 +75,7 @@ class Task:
             for instance in instances:
                 yield from instance.reference_rows(self.margin)
             return
-        from spred_bench import stacked  # loads torch: `list` and `--cfg` do without
+        from spred_bench import checkpoint, stacked  # load torch: `list` and `--cfg` do without
 
         redundant, optimizer = METHODS[cell.method]
         watched = [i for i, instance in enumerate(instances) if instance.watched]
@@ -94,6 +94,7 @@ class Task:
             watched=watched,
             trace_steps=[0, *steps.tolist()],
             device=self.device,
+            checkpoints=checkpoint.of_cell(self, cell),
         )
         for i, instance in enumerate(instances):
             trace = {s: w[:, watched.index(i)] for s, w in trained.trace.items()} if instance.watched else {}

@@ -13,7 +13,7 @@ from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, Pos
 
 from spred_bench.components import component, require_data
 from spred_bench.data.images import Images
-from spred_bench.lines import fit_line
+from spred_bench.lines import Line, fit_line
 from spred_bench.records import Cell
 
 # On a CPU, stacking pays as long as the products are too small to fill it; see scripts/benchmark_trainer.py.
@@ -86,7 +86,7 @@ class Task:
 
     def run(self, cell: Cell):
         """Train the cell's networks, count their dead nodes, remove them, and measure what is left."""
-        from spred_bench import nodes  # loads torch: `list` and `--cfg` do without
+        from spred_bench import checkpoint, nodes  # load torch: `list` and `--cfg` do without
 
         kappas = [float(kappa) for kappa in cell.keys["kappas"].split()]
         model, method = self.model[cell.keys["model"]], self.method[cell.method]
@@ -94,7 +94,15 @@ class Task:
         criteria = nodes.Criteria(self.node_threshold, self.node_ratio, self.weight_thresholds)
         keys = {**model.keys, "n_train": len(data.train.labels)}
         for trained in nodes.train_all(
-            model, method, kappas, data, self._recipe(), cell.seed, criteria, self.zero_threshold
+            model,
+            method,
+            kappas,
+            data,
+            self._recipe(),
+            cell.seed,
+            criteria,
+            self.zero_threshold,
+            checkpoints=lambda name: checkpoint.of_cell(self, cell, name),
         ):
             strength = {"kappa": trained.kappa, "l1_strength": 2 * trained.kappa}
             for row in nodes.measure(trained, data, criteria):
@@ -132,14 +140,17 @@ class Task:
 
     def _load(self, label: str):
         """The same on the device, split."""
-        from spred_bench import nodes
+        from spred_bench import splits
 
         if label not in self._on_device:
-            self._on_device = {label: nodes.to_device(self._images(label), self.dev_fraction, self.device)}
+            self._on_device = {label: splits.to_device(self._images(label), self.dev_fraction, self.device)}
         return self._on_device[label]
 
     def summary(self, records: pd.DataFrame) -> pd.DataFrame:
-        """Medians over seeds per kappa; slope and R^2 of zero weights against removed nodes, over kappas and seeds."""
+        """Medians over seeds per kappa; slope and R^2 of zero weights against removed nodes, over kappas and seeds.
+
+        Networks that diverged are counted, and are not among the points of the line.
+        """
         ends = ["node_sparsity", "relative_node_sparsity", "removed", "weight_sparsity", "effective_rank"]
         runs = ["dataset", "method", "model", "hidden", "kappa", "seed"]
         chosen = records[records["metric"].isin([*ends, "n_nodes", "removed_n_parameters"])]
@@ -147,12 +158,17 @@ class Task:
         test = records[(records["metric"] == "removed_accuracy") & (records["split"] == "test")]
         table = pd.concat([chosen, test]).pivot_table(index=runs, columns="metric", values="value", sort=False)
         table["removed"] = 1 - table["n_nodes"] / table.index.get_level_values("hidden")
-        groups = table.groupby(level=runs[:3], sort=False)
+        diverged = chosen.groupby(runs)["status"].first() == "diverged"
+        groups = table[~diverged.reindex(table.index)].groupby(level=runs[:3], sort=False)
         lines = {key: fit_line(group["removed"], group["weight_sparsity"]) for key, group in groups}
         shown = [*ends, "removed_n_parameters", "removed_accuracy"]
-        medians = table.groupby(level=[*runs[:3], "kappa"], sort=False).median()[shown].reset_index()
-        fits = pd.DataFrame([{**dict(zip(runs, key, strict=False)), **line._asdict()} for key, line in lines.items()])
-        table = medians.merge(fits, on=runs[:3])
+        by_kappa = [*runs[:3], "kappa"]
+        medians = table.groupby(level=by_kappa, sort=False).median()[shown]
+        if diverged.any():
+            medians["diverged"] = diverged.groupby(level=by_kappa).sum()
+        medians = medians.reset_index()
+        fits = pd.DataFrame([(*key, *line) for key, line in lines.items()], columns=[*runs[:3], *Line._fields])
+        table = medians.merge(fits, on=runs[:3], how="left")
         table.loc[table.duplicated(runs[:3]), ["slope", "intercept", "r_squared"]] = float("nan")
         return table.rename(
             columns={

@@ -1,0 +1,160 @@
+"""What spred adds to a training step of ResNet18 for CIFAR: time of paired steps, peak memory.
+
+    python scripts/benchmark_spred_overhead.py [--pairs 15] [--threads 2] [--output results/reference/spred_overhead]
+
+A dense step and a spred step in turn, in one process, on the same batch; a ratio is of two neighbours in time, and
+which goes first alternates. A step is forward, backward and update: SGD with momentum, weight decay. Memory is
+the peak of a process that makes three steps and nothing else. Images are random: their values do not change the time.
+"""
+
+import argparse
+import csv
+import json
+import statistics
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from spred_bench import __version__, optimizers, records, timing
+from spred_bench.device import FlushDenormals, resolve_device
+from spred_bench.forward import Forward
+from spred_bench.methods.spred import Method as Spred
+from spred_bench.methods.weight_decay import Method as WeightDecay
+from spred_bench.models.resnet18 import Model
+
+METHODS = {"dense": WeightDecay(), "spred": Spred(), "spred_depth3": Spred(depth=3)}
+KAPPA = 2.5e-4
+COLUMNS = [
+    *records.FIRST_COLUMNS,
+    *("width", "batch_size", "precision", "threads", "device", "compile", "pair", "kappa", "l1_strength"),
+    *records.LAST_COLUMNS,
+]
+
+
+class Step:
+    """One training step of one method, on a network of its own that starts as the others'."""
+
+    def __init__(self, method: str, options):
+        self.device = resolve_device(options.device)
+        generator = torch.Generator().manual_seed(0)
+        self.network = Model(width=options.width).build((3, 32, 32), 10, generator)
+        METHODS[method].prepare(self.network, generator)
+        self.network.to(self.device, memory_format=torch.channels_last)
+        groups = METHODS[method].parameter_groups(self.network, KAPPA)
+        self.optimizer = optimizers.build("sgd", groups, 0.1)
+        autocast = "bfloat16" if options.precision == "bfloat16" else None
+        self.forward = Forward(self._loss, self.device, autocast, channels_last=True, compile=options.compile)
+        images = torch.randn(options.batch_size, 3, 32, 32, generator=generator)
+        labels = torch.randint(0, 10, (options.batch_size,), generator=generator)
+        self.batch = images.to(self.device), labels.to(self.device)
+
+    def _loss(self, network, batch):
+        return nn.functional.cross_entropy(network(batch[0]), batch[1])
+
+    def seconds(self) -> float:
+        """Make one step."""
+        self._wait()
+        start = time.perf_counter()
+        self.optimizer.zero_grad()
+        self.forward(self.network, self.batch).backward()
+        self.optimizer.step()
+        self._wait()
+        return time.perf_counter() - start
+
+    def _wait(self) -> None:
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+
+
+def paired(method: str, options) -> list[tuple[float, float]]:
+    """(dense, method) seconds of each pair."""
+    dense, other = Step("dense", options), Step(method, options)
+    for step in (dense, other):
+        step.seconds()  # warms up, compiles
+    pairs = []
+    for pair in range(options.pairs):
+        if pair % 2:
+            second = other.seconds()
+            pairs.append((dense.seconds(), second))
+        else:
+            first = dense.seconds()
+            pairs.append((first, other.seconds()))
+    return pairs
+
+
+def peak_memory_bytes(method: str, options) -> int:
+    """Of a process of its own that makes three steps, interpreter and libraries included; on CUDA of tensors alone."""
+    words = ["--memory-of", method, "--precision", options.precision, "--device", options.device]
+    sizes = ["--batch-size", str(options.batch_size), "--width", str(options.width), "--threads", str(options.threads)]
+    command = [sys.executable, __file__, *words, *sizes, *(["--compile"] if options.compile else [])]
+    return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def rows(options):
+    """Every measurement."""
+    for method in options.methods:
+        strength = {} if method == "dense" else {"kappa": KAPPA, "l1_strength": 2 * KAPPA}
+        common = {"method": method, **strength, "status": "done"}
+        pairs = paired(method, options)
+        for pair, (dense, other) in enumerate(pairs):
+            yield {**common, "pair": pair, "metric": "dense_step_s", "value": dense}
+            yield {**common, "pair": pair, "metric": "step_s", "value": other}
+        ratios = [other / dense for dense, other in pairs]
+        yield {**common, "metric": "step_ratio", "value": statistics.median(ratios)}
+        memory, base = (peak_memory_bytes(name, options) for name in (method, "dense"))
+        yield {**common, "metric": "peak_memory_bytes", "value": memory}
+        yield {**common, "metric": "dense_peak_memory_bytes", "value": base}
+        yield {**common, "metric": "peak_memory_ratio", "value": memory / base}
+        print(
+            f"{method:13} {options.precision:9} step {statistics.median(p[1] for p in pairs):.3f} s, dense "
+            f"{statistics.median(p[0] for p in pairs):.3f} s, ratio {statistics.median(ratios):.3f} "
+            f"({min(ratios):.3f} to {max(ratios):.3f}); peak memory {memory / 2**20:.0f} MiB, dense {base / 2**20:.0f}",
+            flush=True,
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--pairs", type=int, default=15)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--precision", choices=["bfloat16", "float32"], help="default: both")
+    parser.add_argument("--methods", nargs="+", choices=list(METHODS)[1:], default=["spred"])
+    parser.add_argument("--batch-size", type=int, default=128)
+    parser.add_argument("--width", type=int, default=64)
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--compile", action="store_true", help="torch.compile of loss and network, for both")
+    parser.add_argument("--output", type=Path, help="folder for records.csv and run.json")
+    parser.add_argument("--memory-of", choices=METHODS, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    if options.memory_of:
+        step = Step(options.memory_of, options)
+        for _ in range(3):
+            step.seconds()
+        print(timing.peak_memory_bytes(step.device))
+        return
+    start, found = datetime.now(UTC).isoformat(timespec="seconds"), []
+    with FlushDenormals():
+        for precision in [options.precision] if options.precision else ["bfloat16", "float32"]:
+            options.precision = precision
+            keys = {name: getattr(options, name) for name in ("width", "batch_size", "precision", "threads", "compile")}
+            keys |= {"task": "spred_overhead", "dataset": "random", "device": str(resolve_device(options.device))}
+            found += [{**keys, **row} for row in rows(options)]
+    if options.output:
+        options.output.mkdir(parents=True, exist_ok=True)
+        with open(options.output / "records.csv", "w", newline="") as file:
+            writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(found)
+        stamp = {"spred_bench": __version__, "git": timing.git_state(Path(__file__).parent), "start": start}
+        manifest = stamp | {"environment": timing.environment()}
+        (options.output / "run.json").write_text(json.dumps(manifest, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,205 @@
+"""scikit-learn estimators: a sparse classifier and a feature selector, by spred with one mask for all classes."""
+
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.feature_selection import SelectorMixin
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, check_random_state, validate_data
+
+from spred_bench.second_order.feature_path import FeaturePath
+
+# Where the search for a number of features ends: at this fraction of the smallest kappa that selects nothing.
+_SMALLEST = 1e-4
+_STEP = 0.7
+_BISECTIONS = 6
+
+
+def first_features(point_at, kappa_max: float, number: int) -> tuple[np.ndarray, float]:
+    """(up to `number` features, the most important first; kappa): down the path to enough features, then back up.
+
+    point_at(kappa) has `features`, ranked. Of the points tried with enough features, the one of the largest kappa gives
+    its head; where none has enough, the last gives all it has.
+    """
+    high, kappa = kappa_max, 0.95 * kappa_max
+    while len(found := point_at(kappa).features) < number and kappa > _SMALLEST * kappa_max:
+        high, kappa = kappa, _STEP * kappa
+    for _ in range(_BISECTIONS):
+        if len(found) <= number:
+            break
+        middle = (kappa * high) ** 0.5
+        fewer = point_at(middle).features
+        if len(fewer) < number:
+            high = middle
+        else:
+            kappa, found = middle, fewer
+    return found[:number], kappa
+
+
+class _Scaled(BaseEstimator):
+    """What both estimators share: input checks and scaling."""
+
+    def _checked(self, X, y):
+        """X (n, d) centred and of unit variance if asked for, labels (n,) from 0; sets classes_, and the scaling."""
+        for name, kind, low in (("kappa", Real, 0), ("tol", Real, 0)):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, kind) or not low < value < np.inf:
+                raise ValueError(f"{name}={value!r}: expected a finite number above {low}")
+        X, y = validate_data(self, X, y, dtype=[np.float64, np.float32])
+        check_classification_targets(y)
+        self.classes_, labels = np.unique(y, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise ValueError(f"y has one class only, {self.classes_[0]}: at least two are needed")
+        self._mean, self._scale = np.zeros(X.shape[1]), np.ones(X.shape[1])
+        if self.standardize:
+            self._mean, deviation = X.mean(axis=0, dtype=np.float64), X.std(axis=0, dtype=np.float64)
+            # A constant feature's deviation may be a rounding error: it is not to be blown up.
+            self._scale = np.where(deviation > 1e-12 * np.maximum(np.abs(self._mean), 1e-300), deviation, 1.0)
+            X = (X - self._mean.astype(X.dtype)) / self._scale.astype(X.dtype)
+        return X, labels
+
+
+class SpredClassifier(ClassifierMixin, _Scaled):
+    """Multinomial logistic regression that selects features: CE(X V + b) + 2 kappa sum_j |V_j|, solved as spred.
+
+    One feature is in or out for all classes together. How it is solved: `spred_bench.second_order.feature_path`.
+
+    Parameters
+    ----------
+    kappa : float > 0. Strength of Eq. (8); above `kappa_max_` nothing is selected.
+    fit_intercept : bool. b is not penalised; the paper's f_l has none.
+    standardize : bool. Centre and scale features first: the penalty treats them alike only if they are of one size.
+    tol : float. Largest violation of the optimality conditions, as a fraction of 2 kappa.
+
+    Attributes
+    ----------
+    classes_ : (C,).  coef_ : (C, d), or (1, d) for two classes, for X as given.  intercept_ : (C,) or (1,).
+    kappa_max_ : float.  residual_ : float, the violation reached.  n_selected_ : int.  n_iter_ : int, working sets.
+    """
+
+    def __init__(self, kappa=0.05, *, fit_intercept=True, standardize=True, tol=1e-5):
+        self.kappa = kappa
+        self.fit_intercept = fit_intercept
+        self.standardize = standardize
+        self.tol = tol
+
+    def fit(self, X, y) -> "SpredClassifier":
+        """Fit to X (n, d) and labels y (n,)."""
+        X, labels = self._checked(X, y)
+        path = FeaturePath(X, labels, len(self.classes_), intercept=bool(self.fit_intercept), tol=self.tol)
+        point = path.at(float(self.kappa))
+        coef = np.zeros((len(self.classes_), X.shape[1]))
+        coef[:, point.features] = point.coef.T / self._scale[point.features]
+        intercept = point.intercept - coef @ self._mean
+        two = len(self.classes_) == 2
+        self.coef_ = coef[1:] - coef[:1] if two else coef
+        self.intercept_ = intercept[1:] - intercept[:1] if two else intercept
+        self.kappa_max_, self.residual_ = path.kappa_max, point.residual
+        self.n_selected_, self.n_iter_ = len(point.features), max(path.n_rounds, 1)
+        return self
+
+    def decision_function(self, X) -> np.ndarray:
+        """Logits (m, C), or their difference (m,) for two classes."""
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        logits = X @ self.coef_.T + self.intercept_
+        return logits[:, 0] if len(self.classes_) == 2 else logits
+
+    def predict_proba(self, X) -> np.ndarray:
+        """Probabilities (m, C)."""
+        logits = self.decision_function(X)
+        if logits.ndim == 1:
+            logits = np.stack([np.zeros_like(logits), logits], axis=1)
+        E = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return E / E.sum(axis=1, keepdims=True)
+
+    def predict(self, X) -> np.ndarray:
+        """Labels (m,)."""
+        check_is_fitted(self)
+        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+
+
+class SpredFeatureSelector(SelectorMixin, _Scaled):
+    """Selects the features that a linear model, or a linear model and a network together, uses (Eq. (8)).
+
+    Parameters
+    ----------
+    n_features : int or None. Exactly so many: kappa is lowered until there are enough, and the most important are kept;
+        if the smallest kappa gives too few, the features that the loss pulls at most come after them.
+    kappa : float > 0. The strength, where n_features is None.
+    hidden : sizes of the hidden layers of the network beside the linear model; () for the linear model alone.
+    standardize, fit_intercept, tol : as in SpredClassifier; the last two for the linear model alone.
+    learning_rate, max_steps, random_state : of SGD, for the network.
+
+    Attributes
+    ----------
+    selected_ : (k,) indices, the largest weights first.  kappa_ : float, the strength used.  classes_ : (C,).
+    """
+
+    def __init__(
+        self,
+        n_features=None,
+        *,
+        kappa=0.05,
+        hidden=(),
+        standardize=True,
+        fit_intercept=True,
+        tol=1e-5,
+        learning_rate=0.1,
+        max_steps=500,
+        random_state=None,
+    ):
+        self.n_features = n_features
+        self.kappa = kappa
+        self.hidden = hidden
+        self.standardize = standardize
+        self.fit_intercept = fit_intercept
+        self.tol = tol
+        self.learning_rate = learning_rate
+        self.max_steps = max_steps
+        self.random_state = random_state
+
+    def fit(self, X, y) -> "SpredFeatureSelector":
+        """Fit to X (n, d) and labels y (n,)."""
+        X, labels = self._checked(X, y)
+        number, d = self.n_features, X.shape[1]
+        if number is not None and (
+            isinstance(number, bool) or not isinstance(number, Integral) or not 1 <= number <= d
+        ):
+            raise ValueError(f"n_features={number!r}: expected None or an integer from 1 to {d}, the features of X")
+        path = FeaturePath(X, labels, len(self.classes_), intercept=bool(self.fit_intercept), tol=self.tol)
+        by_pull = np.argsort(-path.pull, kind="stable")  # while nothing is selected
+        point_at = self._network(X, labels) if self.hidden else path.at
+        if number is None:
+            self.selected_, self.kappa_ = point_at(float(self.kappa)).features, float(self.kappa)
+        else:
+            found, self.kappa_ = first_features(point_at, path.kappa_max or 1.0, number)
+            self.selected_ = np.concatenate([found, np.setdiff1d(by_pull, found, assume_unique=True)])[:number]
+        return self
+
+    def _network(self, X, labels):
+        """kappa -> the linear model and the network, trained together."""
+        from spred_bench.selectors import Split
+        from spred_bench.selectors.spred_sgd import Selector
+
+        X = X.astype(np.float32)
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        split, settings = Split(X, labels, X, labels), {"max_steps": self.max_steps, "hidden": list(self.hidden)}
+
+        def point_at(kappa: float):
+            selector = Selector(kappas=[kappa], learning_rates=[self.learning_rate], **settings)
+            return selector.select(split, len(self.classes_), seed, "cpu")[0]
+
+        return point_at
+
+    def _get_support_mask(self) -> np.ndarray:
+        check_is_fitted(self)
+        mask = np.zeros(self.n_features_in_, dtype=bool)
+        mask[self.selected_] = True
+        return mask
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        return tags

@@ -1,0 +1,75 @@
+"""Accuracy against compression: the strength chosen on dev, and a sigmoid through the points."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+RUN = ["dataset", "model", "method", "kappa", "seed"]
+
+
+def cells(records: pd.DataFrame) -> pd.DataFrame:
+    """One line per pruned network: keys, `compression` as asked for, `ratio` as counted, accuracies dev and test."""
+    pruned = records[(records["stage"] == "prune") & records["compression"].notna()]
+    keys = [*RUN, "compression"]
+    wide = pruned[pruned["metric"] == "fine_tuned_accuracy"]
+    if wide.empty:
+        return pd.DataFrame(columns=[*keys, "dev", "test", "ratio"])
+    wide = wide.pivot_table(index=keys, columns="split", values="value", sort=False)
+    ratio = pruned[pruned["metric"] == "compression_ratio"].set_index(keys)["value"]
+    # Where no weight is left there is no ratio; what was asked for is a lower bound.
+    return wide.assign(ratio=ratio).reset_index().assign(ratio=lambda t: t["ratio"].fillna(t["compression"]))
+
+
+def chosen_on_dev(table: pd.DataFrame) -> pd.DataFrame:
+    """Of `cells`, those with the kappa of the best mean dev accuracy over seeds, for each method and compression."""
+    keys = ["dataset", "model", "method", "compression"]
+    means = table.groupby([*keys, "kappa"], sort=False, as_index=False)["dev"].mean()
+    best = means.loc[means.groupby(keys, sort=False)["dev"].idxmax(), [*keys, "kappa"]]
+    return table.merge(best, on=[*keys, "kappa"])
+
+
+def by_method(records: pd.DataFrame) -> pd.DataFrame:
+    """Median test accuracy over seeds, a column per compression; and the compression at which half of what the sigmoid
+    has above chance is lost."""
+    keys = ["dataset", "model", "method"]
+    table = chosen_on_dev(cells(records))
+    wide = table.pivot_table(index=keys, columns="compression", values="test", aggfunc="median", sort=False)
+    wide = wide.sort_index(axis=1).rename(columns="{:g}x".format)
+    chance = 1 / records["n_classes"].max()
+    fits = {key: fit_sigmoid(rows["ratio"], rows["test"], chance) for key, rows in table.groupby(keys, sort=False)}
+    wide["half at"] = [fits[key].midpoint if fits[key] else float("nan") for key in wide.index]
+    return wide.reset_index()
+
+
+class Sigmoid(NamedTuple):
+    """accuracy = floor + (top - floor) / (1 + exp(steepness (log10 compression - log10 midpoint)))."""
+
+    top: float
+    midpoint: float
+    steepness: float
+
+    def __call__(self, compression, floor: float):
+        exponent = self.steepness * (np.log10(compression) - np.log10(self.midpoint))
+        return floor + (self.top - floor) / (1 + np.exp(np.clip(exponent, -500, 500)))
+
+
+def fit_sigmoid(compression, accuracy, floor: float) -> Sigmoid | None:
+    """Least squares in log10 of the compression, (n,) each; `floor` is chance.
+
+    None with less than four compressions, or below twice chance. The midpoint is within a decade of the points.
+    """
+    from scipy.optimize import least_squares
+
+    x, y = np.log10(np.asarray(compression, float)), np.asarray(accuracy, float)
+    if len(np.unique(x)) < 4 or y.max() < 2 * floor:
+        return None
+
+    def residuals(values):
+        top, middle, steepness = values
+        return Sigmoid(top, 10**middle, steepness)(10**x, floor) - y
+
+    bounds = ([floor, x.min() - 1, 0.1], [1.0, x.max() + 1, 20.0])
+    start = [min(y.max(), 1 - 1e-6), np.median(x), 3.0]
+    top, middle, steepness = least_squares(residuals, start, bounds=bounds, x_scale=[0.1, 1, 3]).x
+    return Sigmoid(float(top), float(10**middle), float(steepness))

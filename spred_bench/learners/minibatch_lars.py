@@ -1,0 +1,17 @@
+"""Online dictionary learning with codes by least-angle regression: scikit-learn's `MiniBatchDictionaryLearning`."""
+
+from pydantic import PositiveInt
+
+from spred_bench.components import component
+from spred_bench.learners.minibatch_cd import learn_online
+
+
+@component
+class Learner:
+    """batch_size: patches a step."""
+
+    batch_size: PositiveInt = 256
+
+    def learn(self, problem, monitor) -> None:
+        """Minibatches until the monitor says stop."""
+        learn_online(problem, monitor, "lars", self.batch_size)

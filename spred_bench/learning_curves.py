@@ -1,0 +1,43 @@
+"""Reading objective against time off the rows of sparse coding."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+PROBLEM = ["data", "n_patches", "n_atoms", "kappa"]
+
+
+def is_peer(method: str) -> bool:
+    """Whether a learner is one that spred is compared with."""
+    return not method.startswith("spred")
+
+
+def of_problem(records: pd.DataFrame, problem: Sequence) -> pd.DataFrame:
+    """The rows of one problem, given by its values of PROBLEM."""
+    for column, value in zip(PROBLEM, problem, strict=True):
+        records = records[records[column] == value]
+    return records
+
+
+def best_of_both(records: pd.DataFrame) -> list[str]:
+    """The learner of spred and the peer with the lowest objective at the end, medians over seeds, in this order."""
+    ends = records[records["metric"] == "final_objective"].groupby("method")["value"].median().sort_values()
+    halves = ([m for m in ends.index if not is_peer(m)], [m for m in ends.index if is_peer(m)])
+    return [half[0] for half in halves if half]
+
+
+def times_to_best_peer(records: pd.DataFrame) -> pd.DataFrame:
+    """First judged time at which a learner is no worse than the best peer ends, per learner, problem and seed.
+
+    Columns PROBLEM, method, seed, target (that end, the seed's own), time_s (NaN where the learner does not get there).
+    """
+    curves = records[records["metric"] == "objective"]
+    ends = records[records["metric"] == "final_objective"]
+    found = []
+    for (*problem, seed), runs in curves.groupby([*PROBLEM, "seed"], sort=False):
+        peers = of_problem(ends[(ends["seed"] == seed) & ends["method"].map(is_peer)], problem)
+        target = peers["value"].min()
+        for method, run in runs.groupby("method", sort=False):
+            reached = run[run["value"] <= target * (1 + 1e-6)]["time_s"].min()
+            found.append([*problem, method, seed, target, reached])
+    return pd.DataFrame(found, columns=[*PROBLEM, "method", "seed", "target", "time_s"])

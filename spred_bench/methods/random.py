@@ -1,0 +1,24 @@
+"""Random pruning at initialisation, the control of SNIP and SynFlow: the same share of weights everywhere."""
+
+import torch
+from torch import Generator, Tensor, nn
+
+from spred_bench import masks
+from spred_bench.components import component
+from spred_bench.methods.weight_decay import Method as WeightDecay
+from spred_bench.sparsity import weights_of
+
+
+@component
+class Method(WeightDecay):
+    """Trained like `weight_decay`; kappa is its strength."""
+
+    def masks(
+        self, network: nn.Module, ratio: float, batch: tuple[Tensor, Tensor], generator: Generator
+    ) -> masks.Masks:
+        """Keep one weight in `ratio`, drawn uniformly over the whole network; the batch is not looked at."""
+        scores = {
+            name: torch.rand(weight.shape, generator=generator).to(weight.device)
+            for name, weight in weights_of(network).items()
+        }
+        return masks.compressed(scores, ratio)

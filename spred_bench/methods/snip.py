@@ -1,0 +1,26 @@
+"""SNIP (Lee et al. 2019): pruning at initialisation by |w dL/dw|, the change of the loss if the weight went."""
+
+import torch
+from torch import Generator, Tensor, nn
+
+from spred_bench import masks
+from spred_bench.components import component
+from spred_bench.methods.weight_decay import Method as WeightDecay
+from spred_bench.sparsity import weights_of
+
+
+@component
+class Method(WeightDecay):
+    """Trained like `weight_decay`; kappa is its strength."""
+
+    def masks(
+        self, network: nn.Module, ratio: float, batch: tuple[Tensor, Tensor], generator: Generator
+    ) -> masks.Masks:
+        """Keep one weight in `ratio`, the most sensitive on `batch`: images and labels of the training set."""
+        parameters = {name: network.get_parameter(name) for name in weights_of(network)}
+        images, labels = batch
+        with torch.enable_grad():
+            loss = nn.functional.cross_entropy(network(images), labels)
+            gradients = torch.autograd.grad(loss, list(parameters.values()))
+        scores = {name: (w.detach() * g).abs() for (name, w), g in zip(parameters.items(), gradients, strict=True)}
+        return masks.compressed(scores, ratio)

@@ -1,0 +1,55 @@
+"""ResNet18 (He et al. 2016) for images of 32 x 32: a first convolution of 3 x 3 and no pooling before the blocks."""
+
+from pydantic import PositiveInt
+from torch import Generator, Tensor, nn
+
+from spred_bench.components import component
+from spred_bench.models.convolutional import ConvBlock, initialise
+
+
+@component
+class Model:
+    """width: channels of the first stage, doubled at each of the three others; 64 gives 11.2 million parameters."""
+
+    width: PositiveInt = 64
+
+    @property
+    def keys(self) -> dict:
+        return {"width": self.width}
+
+    def build(self, shape: tuple[int, ...], n_classes: int, generator: Generator) -> "ResNet18":
+        """One network for images of `shape` (channels, height, width)."""
+        return ResNet18(shape[0], n_classes, self.width, generator)
+
+
+class ResNet18(nn.Module):
+    """Four stages of two basic blocks each."""
+
+    def __init__(self, n_channels: int, n_classes: int, width: int, generator: Generator):
+        super().__init__()
+        self.stem = ConvBlock(n_channels, width)
+        stages, before = [], width
+        for stage in range(4):
+            after = width * 2**stage
+            stages.append(nn.Sequential(BasicBlock(before, after, 1 if stage == 0 else 2), BasicBlock(after, after)))
+            before = after
+        self.stages = nn.Sequential(*stages)
+        self.output = nn.Linear(before, n_classes)
+        initialise(self, generator)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.output(self.stages(self.stem(images)).mean((2, 3)))
+
+
+class BasicBlock(nn.Module):
+    """Two convolutions of 3 x 3 beside a shortcut, a convolution of 1 x 1 where the shape changes."""
+
+    def __init__(self, n_inputs: int, n_outputs: int, stride: int = 1):
+        super().__init__()
+        self.first = ConvBlock(n_inputs, n_outputs, stride=stride)
+        self.second = ConvBlock(n_outputs, n_outputs, relu=False)
+        same = stride == 1 and n_inputs == n_outputs
+        self.shortcut = nn.Identity() if same else ConvBlock(n_inputs, n_outputs, 1, stride, relu=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return nn.functional.relu(self.second(self.first(x)) + self.shortcut(x))

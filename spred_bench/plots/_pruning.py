@@ -1,0 +1,27 @@
+"""Names of the methods, shared by the figures of pruning."""
+
+from spred_bench.plots._style import colours
+
+_NAMES = {
+    "weight_decay": "dense, magnitude",
+    "l1": "plain L1",
+    "spred": "spred, D = 2",
+    "spred_depth3": "spred, D = 3",
+    "spred_depth4": "spred, D = 4",
+    "spred_filters": "spred, filters",
+    "str": "STR",
+    "snip": "SNIP, at init",
+    "synflow": "SynFlow, at init",
+    "random": "random, at init",
+}
+
+
+def name_of(method: str) -> str:
+    """As it stands in a legend."""
+    return _NAMES.get(method, method)
+
+
+def palette(methods) -> dict[str, str]:
+    """A colour per method, the same in every figure."""
+    known = colours(_NAMES)
+    return {**colours(methods), **{method: known[method] for method in methods if method in known}}

@@ -1,0 +1,60 @@
+"""Gene selection: accuracy against the number of selected features, a panel for each data set and protocol."""
+
+import numpy as np
+import pandas as pd
+
+from spred_bench.gene_tables import selecting
+from spred_bench.intervals import bootstrap
+from spred_bench.plots._style import MARKERS, colours
+
+TASKS = ("gene_selection",)
+_MOST_PANELS = 12
+
+
+def draw(records: pd.DataFrame):
+    """Lines: dev accuracy along each method's path, the best point of each octave of the number of features.
+
+    Markers: test accuracy of the settings chosen by dev, with 95 % bootstrap intervals, at the median number.  Dotted:
+    the majority rate.
+    """
+    import matplotlib.pyplot as plt
+
+    methods = selecting(records)
+    test = records[(records["metric"] == "accuracy") & (records["split"] == "test") & records["method"].isin(methods)]
+    if test.empty:
+        return None
+    panels = list(test.groupby(["dataset", "protocol"], sort=False))[:_MOST_PANELS]
+    columns = 2 if len(panels) == 4 else min(len(panels), 3)
+    rows = -(-len(panels) // columns)
+    size = (max(3.1 * columns, 4.2), 2.7 * rows + 0.7)
+    figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, layout="constrained")
+    palette, markers = colours(methods), dict(zip(methods, MARKERS * len(methods), strict=False))
+    for ax, (key, scores) in zip(axes.flat, panels, strict=False):
+        rows_here = records[(records["dataset"] == key[0]) & (records["protocol"] == key[1])]
+        for method, own in scores.groupby("method", sort=False):
+            style = {"color": palette[method], "marker": markers[method]}
+            _path(ax, rows_here[rows_here["method"] == method], palette[method])
+            selected = rows_here[(rows_here["method"] == method) & (rows_here["metric"] == "n_selected")]["value"]
+            mean, low, high = bootstrap(own["value"])
+            errors = None if np.isnan(low) else [[mean - low], [high - mean]]
+            ax.errorbar(selected.median(), mean, errors, label=method, linestyle="none", capsize=2, **style)
+        majority = rows_here.loc[rows_here["metric"] == "majority_rate", "value"]
+        for level in majority[:1]:
+            ax.axhline(level, color="0.5", linewidth=0.8, linestyle=":")
+        ax.set_xscale("symlog", linthresh=1, linscale=0.4)
+        ax.set(xlabel="selected features", ylabel="accuracy", ylim=(-0.03, 1.03), xlim=(-0.3, 1.6 * ax.get_xlim()[1]))
+        ax.set_title(f"{key[0]}, {key[1]}, {own['seed'].nunique()} samplings")
+    for ax in list(axes.flat)[len(panels) :]:
+        ax.remove()
+    named = {label: handle for ax in figure.axes for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)}
+    figure.legend(named.values(), named.keys(), loc="outside lower center", ncols=min(len(named), 2 + columns))
+    return figure
+
+
+def _path(ax, rows: pd.DataFrame, colour: str) -> None:
+    """Dev accuracy over the number of features: means over samplings, the best point of each octave."""
+    points = rows[rows["metric"] == "path_accuracy"].groupby("point")[["n_selected", "value"]].mean()
+    points = points[points["n_selected"] >= 1]
+    octaves = np.round(np.log2(points["n_selected"]))
+    best = points.sort_values("value").groupby(octaves).tail(1).sort_values("n_selected")
+    ax.plot(best["n_selected"], best["value"], color=colour, linewidth=1, alpha=0.7)

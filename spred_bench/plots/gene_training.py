@@ -1,0 +1,34 @@
+"""Gene selection: training loss and dev accuracy over steps, at the settings that the dev part chose."""
+
+import pandas as pd
+
+from spred_bench.gene_tables import selecting
+from spred_bench.plots._style import BAND, colours
+
+TASKS = ("gene_selection",)
+_CURVES = (("curve_loss", "training loss"), ("curve_accuracy", "dev accuracy"))
+
+
+def draw(records: pd.DataFrame):
+    """Medians and a band over samplings, of the methods that train, on the first data set and protocol that has any."""
+    import matplotlib.pyplot as plt
+
+    curves = records[records["metric"].isin([metric for metric, _ in _CURVES])]
+    if curves.empty:
+        return None
+    dataset, protocol = curves.iloc[0][["dataset", "protocol"]]
+    curves = curves[(curves["dataset"] == dataset) & (curves["protocol"] == protocol)]
+    palette = colours(selecting(records))
+    figure, axes = plt.subplots(1, 2, figsize=(6.4, 2.6), layout="constrained")
+    for ax, (metric, label) in zip(axes, _CURVES, strict=True):
+        for method, rows in curves[curves["metric"] == metric].groupby("method", sort=False):
+            # Samplings chose different settings and stop at different steps: each holds its last value.
+            by_step = rows.pivot_table(index="step", columns="seed", values="value").ffill()
+            low, middle, high = (by_step.quantile(q, axis=1) for q in (BAND[0], 0.5, BAND[1]))
+            ax.plot(middle.index, middle, color=palette[method], label=method)
+            ax.fill_between(middle.index, low, high, color=palette[method], alpha=0.15, linewidth=0)
+        ax.set(xlabel="step", ylabel=label)
+    axes[0].set_title(f"{dataset}, {protocol}")
+    axes[1].set_title(f"{curves['seed'].nunique()} samplings")
+    axes[1].legend()
+    return figure

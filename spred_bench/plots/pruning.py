@@ -1,0 +1,51 @@
+"""Fig. 5: accuracy against compression, kappa chosen on dev, medians and bands over seeds, with sigmoids."""
+
+import numpy as np
+import pandas as pd
+
+from spred_bench import frontier
+from spred_bench.plots._pruning import name_of, palette
+from spred_bench.plots._style import BAND, MARKERS
+
+TASKS = ("pruning",)
+
+
+def draw(records: pd.DataFrame):
+    """One panel per data set and model; lines are sigmoids through all points, or join medians where none fits."""
+    import matplotlib.pyplot as plt
+
+    table = frontier.chosen_on_dev(frontier.cells(records))
+    if table.empty:
+        return None
+    panels = list(table.groupby(["dataset", "model"], sort=False))
+    figure, axes = plt.subplots(
+        1, len(panels), figsize=(1.2 + 5.2 * len(panels), 3.9), layout="constrained", squeeze=False
+    )
+    methods = table["method"].unique()
+    shades, markers = palette(methods), dict(zip(methods, MARKERS * len(methods), strict=False))
+    for ax, ((dataset, model), rows) in zip(axes[0], panels, strict=True):
+        chance = 1 / records.loc[records["dataset"] == dataset, "n_classes"].max()
+        for method, points in rows.groupby("method", sort=False):
+            _curve(ax, points, chance, shades[method], markers[method], name_of(method))
+        ax.axhline(chance, color="0.6", linewidth=0.8, linestyle=":")
+        ax.set(
+            xscale="log", xlabel="compression ratio", ylabel="test accuracy, fine-tuned", title=f"{dataset}, {model}"
+        )
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside right center")
+    return figure
+
+
+def _curve(ax, points: pd.DataFrame, chance: float, colour: str, marker: str, label: str) -> None:
+    groups = points.groupby("compression")
+    x, y = groups["ratio"].median(), groups["test"].median()
+    low, high = (groups["test"].quantile(q) for q in BAND)
+    fit = frontier.fit_sigmoid(points["ratio"], points["test"], chance)
+    if fit:
+        grid = np.geomspace(x.min(), x.max(), 200)
+        ax.plot(grid, fit(grid, chance), color=colour, linewidth=1.0)
+    else:
+        ax.plot(x, y, color=colour, linewidth=1.0, linestyle=":")
+    ax.errorbar(
+        x, y, [y - low, high - y], color=colour, marker=marker, linestyle="none", elinewidth=1.5, capsize=0, label=label
+    )

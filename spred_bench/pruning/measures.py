@@ -1,0 +1,53 @@
+"""What is recorded of a plain network: exact zeros, accuracies, the distribution of weights."""
+
+import math
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from torch import nn
+
+from spred_bench import sparsity
+from spred_bench.classification import accuracy
+from spred_bench.pruning.training import Setting
+
+_BINS = np.arange(-6.25, 1.01, 0.25)  # decades of |w|; the first bin, up to 1e-6, takes everything smaller, zeros too
+
+
+def accuracies(setting: Setting, network: nn.Module, metric: str, *splits: str) -> Iterator[dict]:
+    """Rows with the share of right answers on each of `splits`."""
+    for name in splits:
+        split = getattr(setting.data, name)
+        value = accuracy(network, split.images, split.labels, setting.recipe.autocast).item()
+        yield {"metric": metric, "value": value, "split": name}
+
+
+def zeros(network: nn.Module) -> Iterator[dict]:
+    """Rows with the exact zeros: over all prunable weights, over all parameters, layer by layer; and empty layers."""
+    weights = sparsity.weights_of(network)
+    parameters = sparsity.weights_of(network, with_vectors=True)
+    empty = [name for name, weight in weights.items() if not weight.any()]
+    note = f"no weight left in {', '.join(empty)}" if empty else ""
+    yield {"metric": "weight_sparsity", "value": sparsity.weight_sparsity(weights.values(), 0.0), "note": note}
+    for metric, counted in (("compression_ratio", weights), ("parameter_compression_ratio", parameters)):
+        ratio = sparsity.compression_ratio(counted.values(), 0.0)
+        yield {"metric": metric, "value": ratio if math.isfinite(ratio) else None, "note": note}
+    yield {"metric": "n_empty_layers", "value": len(empty), "note": note}
+    for name, weight in weights.items():
+        yield {"metric": "layer_sparsity", "value": sparsity.weight_sparsity([weight], 0.0), "layer": name}
+
+
+def histograms(network: nn.Module, n_layers: int, thresholds: Sequence[float]) -> Iterator[dict]:
+    """Rows of the `n_layers` largest convolutions: counts of |w| per quarter decade, shares up to the thresholds.
+
+    `threshold` is the lower edge of a bin, or what counts as zero.
+    """
+    weights = {name: weight for name, weight in sparsity.weights_of(network).items() if weight.ndim == 4}
+    for name in sorted(weights, key=lambda name: weights[name].numel(), reverse=True)[:n_layers]:
+        exponents = weights[name].abs().double().clamp_min(1e-300).log10().flatten().cpu().numpy()
+        counts, _ = np.histogram(np.clip(exponents, _BINS[0], _BINS[-1] - 1e-9), _BINS)
+        for edge, count in zip(_BINS[:-1], counts, strict=True):
+            if count:
+                yield {"metric": "weight_count", "value": int(count), "threshold": float(10.0**edge), "layer": name}
+        for threshold in thresholds:
+            value = sparsity.weight_sparsity([weights[name]], threshold)
+            yield {"metric": "zero_peak", "value": value, "threshold": threshold, "layer": name}

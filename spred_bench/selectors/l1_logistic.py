@@ -1,0 +1,55 @@
+"""L1-penalised logistic regression by scikit-learn: liblinear, one class against the rest, or saga where samples are
+many (on hundreds of samples and thousands of features saga takes thousands of passes and still does not converge).
+"""
+
+import inspect
+import warnings
+from typing import Literal
+
+import numpy as np
+from pydantic import PositiveFloat, PositiveInt
+from sklearn.linear_model import LogisticRegression
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.svm import l1_min_c
+
+from spred_bench.components import component
+from spred_bench.selectors import Selection, Split, scored
+
+_MANY_SAMPLES = 5000
+# scikit-learn 1.8 calls the same penalty by another name.
+_PENALTY = inspect.signature(LogisticRegression).parameters.get("penalty")
+_L1 = {"penalty": "l1"} if _PENALTY is not None and _PENALTY.default == "l2" else {"l1_ratio": 1.0}
+
+
+@component
+class Selector:
+    """Inverse strengths C: `n_points` from just above the smallest that selects anything to `largest_ratio` times it.
+
+    A feature is selected if any class has a coefficient for it, and ranked by the norm of its coefficients.
+    """
+
+    n_points: PositiveInt = 12
+    largest_ratio: PositiveFloat = 1000.0
+    solver: Literal["auto", "liblinear", "saga"] = "auto"
+
+    def check(self) -> None:
+        """Needs nothing."""
+
+    def select(self, split: Split, n_classes: int, seed: int, device: str) -> list[Selection]:
+        """One point per C, from the strongest penalty on."""
+        smallest = l1_min_c(split.X_train, split.y_train, loss="log")
+        return [self._at(C, split, seed) for C in smallest * np.geomspace(1.2, self.largest_ratio, self.n_points)]
+
+    def _at(self, C: float, split: Split, seed: int) -> Selection:
+        solver = self.solver
+        if solver == "auto":
+            solver = "saga" if len(split.X_train) > _MANY_SAMPLES else "liblinear"
+        model = LogisticRegression(C=C, solver=solver, random_state=seed, max_iter=1000, **_L1)
+        model = OneVsRestClassifier(model) if solver == "liblinear" else model
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # not converged: the dev part judges it
+            model.fit(split.X_train, split.y_train)
+        parts = model.estimators_ if solver == "liblinear" else [model]
+        norms = np.linalg.norm(np.concatenate([part.coef_ for part in parts]), axis=0)
+        features = np.argsort(-norms, kind="stable")[: np.count_nonzero(norms)]
+        return scored({"C": float(C)}, features, model.predict, split)

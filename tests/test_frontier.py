@@ -1,0 +1,48 @@
+"""Selection on dev, and the sigmoid."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from spred_bench import frontier
+
+
+def records() -> pd.DataFrame:
+    """Two kappas and seeds; the second kappa is better on dev at 100 and worse at 10, on test the other way round."""
+    found = []
+    for kappa, dev, test in (
+        (1e-4, {10: 0.9, 100: 0.4}, {10: 0.5, 100: 0.8}),
+        (1e-3, {10: 0.8, 100: 0.6}, {10: 0.7, 100: 0.5}),
+    ):
+        for seed in (0, 1):
+            for ratio in (10, 100):
+                keys = {"dataset": "d", "model": "m", "method": "l1", "kappa": kappa, "seed": seed, "stage": "prune"}
+                keys |= {"compression": ratio, "n_classes": 10}
+                found += [{**keys, "metric": "fine_tuned_accuracy", "split": "dev", "value": dev[ratio] + 0.02 * seed}]
+                found += [{**keys, "metric": "fine_tuned_accuracy", "split": "test", "value": test[ratio]}]
+                found += [
+                    {**keys, "metric": "compression_ratio", "split": None, "value": ratio if kappa < 1e-3 else None}
+                ]
+    return pd.DataFrame(found)
+
+
+def test_kappa_is_chosen_on_dev_alone_at_each_compression():
+    table = frontier.cells(records())
+    assert len(table) == 8 and table["ratio"].notna().all()
+    chosen = frontier.chosen_on_dev(table).set_index("compression")
+    assert chosen.loc[10, "kappa"].unique() == [1e-4] and chosen.loc[100, "kappa"].unique() == [1e-3]
+    summary = frontier.by_method(records())
+    assert summary[["10x", "100x"]].iloc[0].tolist() == [0.5, 0.5]
+
+
+@pytest.mark.parametrize("true", [frontier.Sigmoid(0.9, 60.0, 3.0), frontier.Sigmoid(0.7, 8.0, 5.0)])
+def test_the_sigmoid_finds_what_made_the_points(true):
+    x = np.array([1, 3, 10, 30, 100, 300, 1000])
+    fit = frontier.fit_sigmoid(x, true(x, 0.1), 0.1)
+    assert np.allclose(fit, true, rtol=1e-3)
+    assert fit(fit.midpoint, 0.1) == pytest.approx((0.1 + fit.top) / 2)
+
+
+def test_no_sigmoid_through_too_few_points_or_chance():
+    assert frontier.fit_sigmoid([1, 10, 100], [0.9, 0.5, 0.1], 0.1) is None
+    assert frontier.fit_sigmoid([1, 10, 100, 1000], [0.1] * 4, 0.1) is None

@@ -1,0 +1,83 @@
+"""A task killed in the middle of a training, by whatever signal, goes on there, to the rows of an undisturbed run."""
+
+import os
+import re
+import signal
+import threading
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import slow_training
+
+from spred_bench import composition, pool
+
+NODES = ["task=node_sparsity", "scale=smoke", "method=weight_decay", "model.mlp.activation=relu", "device=cpu"]
+COMMANDS = {
+    # command, number of trainings, steps of each
+    "networks one by one": ([*NODES, "task.stack=1", "task.epochs=6"], 2, 6 * 21),
+    "networks together": ([*NODES, "task.epochs=8"], 1, 8 * 21),
+    "all strengths together": (
+        ["task=lasso_orthogonal", "scale=smoke", "device=cpu", "task.max_steps=200", "task.n_trajectory_steps=20"],
+        4,
+        200,
+    ),
+}
+# The last two: what the first use of an optimizer and of the images would load in every process anew.
+PRELOAD = ["slow_training", "spred_bench.stacked", "spred_bench.nodes", "torch._dynamo", "sklearn.model_selection"]
+
+
+def newest(folder) -> list[tuple[str, int]]:
+    """(folder, step) of the checkpoints there are."""
+    found = folder.glob("*/*/checkpoints/*/*/step-*.pt")
+    return [(str(path.parent), int(re.search(r"\d+", path.name)[0])) for path in found]
+
+
+def attempt(config, signum=None) -> pool.Ended:
+    """The run in a process, which gets the signal as soon as there is a checkpoint that was not there before."""
+    folder = Path(config["results_dir"])
+    known = newest(folder)
+
+    def strike(pid: int) -> None:
+        deadline = time.monotonic() + 120
+        while set(newest(folder)) <= set(known) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        os.kill(pid, signum)
+
+    def started(number: int, pid: int) -> None:
+        if signum is not None:
+            threading.Thread(target=strike, args=(pid,), daemon=True).start()
+
+    [end] = pool.run_all(slow_training.run, [config], 1, preload=PRELOAD, started=started)
+    return end
+
+
+def rows(folder) -> pd.DataFrame:
+    """All rows, the measured times left out."""
+    [path] = folder.glob("*/*/records.csv")
+    table = pd.read_csv(path, dtype=str, keep_default_na=False).drop(columns="time_s")
+    return table[~table["metric"].str.endswith("_s")].reset_index(drop=True)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_killed_three_times_in_the_middle_of_a_cell(name, tmp_path):
+    words, n_trainings, n_steps = COMMANDS[name]
+    calm, rough = ({**composition.resolved(words), "results_dir": str(tmp_path / kind)} for kind in ("calm", "rough"))
+    made = []
+    for signum in (signal.SIGTERM, signal.SIGKILL, signal.SIGUSR2):
+        end = attempt(rough, signum)
+        if signum == signal.SIGKILL:
+            assert end.exit_code == -signal.SIGKILL
+        else:
+            code, steps = end.result
+            assert code == 128 + signum
+            made.append(steps)
+        assert newest(tmp_path / "rough")
+    code, steps = attempt(rough).result
+    assert code == 0 and sum(made) + steps < n_trainings * n_steps
+    assert attempt(calm).result == (0, n_trainings * n_steps)
+    assert not list(tmp_path.glob("rough/*/*/checkpoints"))
+    pd.testing.assert_frame_equal(rows(tmp_path / "rough"), rows(tmp_path / "calm"))
+    table = pd.read_csv(*tmp_path.glob("rough/*/*/records.csv"))
+    assert (table.loc[table["metric"] == "train_s", "value"] >= n_steps * slow_training.STEP_S).all()
