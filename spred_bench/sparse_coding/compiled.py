@@ -1,9 +1,10 @@
 """One round of the encoder on the CPU, compiled: every patch for itself, on its active codes, in the cache.
 
-The factor pair (w_j, v_j) of s_j = w_j v_j is minimised exactly with the other pairs fixed: if |z_j| <= kappa, with z_j
-the correlation of atom j with the residual without it, (0, 0) is no saddle and the minimum; otherwise both factors leave
-it, and s_j = sign(z_j) (|z_j| - kappa) / |b_j|^2. Sweeps over the pairs settle the signs; once a sweep changes none, one
-Newton step on the pairs that left (conjugate gradients, cut at the first product to reach zero) gives the digits.
+The factor pair (w_j, v_j) of s_j = w_j v_j is minimised exactly with the other pairs fixed: if |z_j| <= kappa, with
+z_j the correlation of atom j with the residual without it, (0, 0) is no saddle and the minimum; otherwise both factors
+leave it, and s_j = sign(z_j) (|z_j| - kappa) / |b_j|^2: coordinate descent, in terms of s. Sweeps over the pairs settle
+the signs; once a sweep changes none, a Newton step on the pairs that left (conjugate gradients, cut at the first
+product to reach zero) gives the digits.
 """
 
 import numpy as np

@@ -1,14 +1,19 @@
 """Codes of many patches in one fixed dictionary: thousands of small lassos, solved together on their active codes.
 
 Per patch, min_s |x - B s|^2 + 2 kappa |s|_1 (Eq. (7) with s = w * v). Patches of like difficulty form a block that
-fits the cache, and a block is worked to the end: one pass of correlations B'(x - B s) certifies its patches and picks
-a working set for each, `exchange` solves there by Newton's method on the factors, and so on with those not yet done.
+fits the cache, and a block is worked to the end, in rounds: one product gives the correlations B'(x - B s) of all its
+patches, `compiled.improve` certifies each and solves the others on a working set, the active codes and those that
+most violate optimality. Dense products with the Gram matrix of all atoms never occur.
+
+Measured (10,000 patches, k = 2048, 55 active, seconds of processor time, other work running): 5 to 7 to a gap of 1e-6
+against SPAMS's 14, and 13 for the same in batched torch (gathered Gram blocks, Newton with conjugate gradients): what
+a patch needs fits a core's cache, what a batch of patches needs does not.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -18,14 +23,11 @@ from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor
 
-from spred_bench.device import resolve_device
 from spred_bench.sparse_coding.compiled import improve
 
 MAX_ROUNDS = 40
-_CACHE_ENTRIES = {"cpu": 2**18, "cuda": 2**27}  # of a block's Gram matrices or correlations
+_CACHE_ENTRIES = 2**18  # of a block's Gram matrices or correlations
 _MOST_PATCHES = 1024  # of a block
-_FIRST = 32  # codes that may enter in the first round
-_GROWTH = 1.0  # codes that may enter later, as a share of the active ones
 
 
 class Codes(NamedTuple):
@@ -43,27 +45,15 @@ class Dictionary:
         self.atoms = B.T.contiguous()
         self.gram = self.atoms @ B
 
-    @property
-    def k(self) -> int:
-        return self.B.shape[1]
 
-    def gram_blocks(self, index: Tensor) -> Tensor:
-        """Inner products (b, w, w) of the atoms index (b, w). One flat gather: thrice as fast as indexing twice."""
-        b, w = index.shape
-        index = index.int()
-        flat = index[:, :, None] * self.k + index[:, None, :]
-        return self.gram.index_select(0, flat.view(-1)).view(b, w, w)
-
-
-def encode(X, B, kappa: float, *, gap: float = 1e-6, start=None, device="cpu") -> Codes:
+def encode(X, B, kappa: float, *, gap: float = 1e-6, start=None) -> Codes:
     """Minimise |x - B s|^2 + 2 kappa |s|_1 for each row x of X.
 
     X (n, m) patches in rows, B (m, k) atoms in columns, arrays or tensors; computed in X's type, float32 or float64.
     gap: largest relative duality gap (of |x|^2) allowed to any patch, else a ConvergenceWarning says what was reached;
     float32 certifies about 1e-6. start (n, k): codes to start from, sparse. ValueError on bad input.
     """
-    device = resolve_device(device)
-    X, B = _checked(X, B, kappa, gap, device)
+    X, B = _checked(X, B, kappa, gap)
     n, k = len(X), B.shape[1]
     start = None if start is None else sparse.csr_matrix(start)
     if start is not None and start.shape != (n, k):
@@ -71,13 +61,12 @@ def encode(X, B, kappa: float, *, gap: float = 1e-6, start=None, device="cpu") -
     dictionary = Dictionary(B)
 
     def work(rows: np.ndarray):
-        at = torch.from_numpy(rows).to(device)
         S = X.new_zeros(len(rows), k) if start is None else torch.from_numpy(start[rows].toarray()).to(X)
-        gaps = solve_block(X[at], S, dictionary, kappa, gap)
+        gaps = solve_block(X[rows], S, dictionary, kappa, gap)
         i, j = S.nonzero(as_tuple=True)
-        return rows[i.cpu().numpy()], j.cpu().numpy(), S[i, j].cpu().numpy(), rows, gaps.cpu().numpy()
+        return rows[i.numpy()], j.numpy(), S[i, j].numpy(), rows, gaps.numpy()
 
-    found = run_blocks(work, blocks(difficulty(X, dictionary, kappa, start), k, device), device)
+    found = run_blocks(work, blocks(difficulty(X, dictionary, kappa, start), k))
     i, j, values, rows, gaps = (np.concatenate(parts) for parts in zip(*found, strict=True))
     worst = np.zeros(n)
     worst[rows] = gaps
@@ -91,29 +80,16 @@ def encode(X, B, kappa: float, *, gap: float = 1e-6, start=None, device="cpu") -
 
 def solve_block(X: Tensor, S: Tensor, dictionary: Dictionary, kappa: float, gap: float, rounds=MAX_ROUNDS) -> Tensor:
     """Improve the codes S (b, k) of X (b, m) in place until each has the relative gap `gap`; returns the gaps (b,)."""
-    kind = X.numpy().dtype.type
     R = X - S @ dictionary.atoms
     gaps, live = torch.zeros(len(X), dtype=X.dtype), torch.arange(len(X))
-    halves = X.square().sum(1) / 2
-    G, A = dictionary.gram.numpy(), dictionary.atoms.numpy()
+    shared = [A.numpy() for A in (dictionary.gram, dictionary.atoms, X, X.square().sum(1) / 2)]
+    state = [A.numpy() for A in (S, R, gaps)]
+    bounds = [X.numpy().dtype.type(bound) for bound in (kappa, gap)]
     for _ in range(rounds):
         Q = R[live] @ dictionary.B
-        left = improve(
-            G,
-            A,
-            X.numpy(),
-            halves.numpy(),
-            live.numpy(),
-            Q.numpy(),
-            S.numpy(),
-            R.numpy(),
-            gaps.numpy(),
-            kind(kappa),
-            kind(gap),
-        )
-        live = live[:left]
-        if not left:
-            return gaps
+        live = live[: improve(*shared, live.numpy(), Q.numpy(), *state, *bounds)]
+        if not len(live):
+            break
     return gaps
 
 
@@ -125,23 +101,20 @@ def difficulty(X: Tensor, dictionary: Dictionary, kappa: float, start) -> np.nda
     return torch.cat(counts).cpu().numpy()
 
 
-def blocks(sizes: np.ndarray, k: int, device: torch.device) -> Iterator[np.ndarray]:
+def blocks(sizes: np.ndarray, k: int) -> Iterator[np.ndarray]:
     """Rows in blocks of similar size, the hardest first; a block's matrices fit the cache."""
-    entries = _CACHE_ENTRIES[device.type]
     order, at = np.argsort(-sizes, kind="stable"), 0
     while at < len(order):
-        width = min(2 * int(sizes[order[at]]) + _FIRST, 256)
-        b = max(16, min(_MOST_PATCHES, entries // width**2, entries // k))
+        width = min(2 * int(sizes[order[at]]) + 32, 256)
+        b = max(16, min(_MOST_PATCHES, _CACHE_ENTRIES // width**2, _CACHE_ENTRIES // k))
         yield order[at : at + b]
         at += b
 
 
-def run_blocks(work, rows: Iterator[np.ndarray], device: torch.device) -> list:
-    """work(rows) of every block, on the CPU in as many threads of Python as torch has: its batched small matrices
-    use one only.
-    """
+def run_blocks(work, rows: Iterable) -> list:
+    """work(block) of every block, in order, in as many threads as torch has, each with a torch of one thread."""
     threads = torch.get_num_threads()
-    if device.type != "cpu" or threads == 1:
+    if threads == 1:
         return [work(block) for block in rows]
     try:
         with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
@@ -150,13 +123,13 @@ def run_blocks(work, rows: Iterator[np.ndarray], device: torch.device) -> list:
         torch.set_num_threads(threads)
 
 
-def _checked(X, B, kappa, gap, device) -> tuple[Tensor, Tensor]:
+def _checked(X, B, kappa, gap) -> tuple[Tensor, Tensor]:
     if not (np.isfinite(kappa) and kappa > 0):
         raise ValueError(f"kappa must be positive and finite, got {kappa}")
     if not gap > 0:
         raise ValueError(f"gap must be positive, got {gap}")
     X = X if isinstance(X, Tensor) else torch.as_tensor(np.asarray(X))
-    X = X.to(device=device, dtype=torch.float64 if X.dtype == torch.float64 else torch.float32)
+    X = X.to(device="cpu", dtype=torch.float64 if X.dtype == torch.float64 else torch.float32)
     B = (B if isinstance(B, Tensor) else torch.as_tensor(np.asarray(B))).to(X)
     if X.ndim != 2 or B.ndim != 2 or X.shape[1] != B.shape[0] or 0 in X.shape or 0 in B.shape:
         raise ValueError(f"X must be (n, m) and B (m, k), not empty; got {tuple(X.shape)} and {tuple(B.shape)}")

@@ -110,7 +110,7 @@ class Monitor:
             self.status = "diverged"
             return True
         self.dictionary = unit_columns(B)
-        solved = encode(self.held_out, self.dictionary, self.problem.kappa, gap=JUDGE_GAP, device=self.problem.device)
+        solved = encode(self.held_out, self.dictionary, self.problem.kappa, gap=JUDGE_GAP)
         value = objective(self.held_out, self.dictionary, solved.codes, self.problem.kappa)
         self.trace.append(Judged(n_seen, elapsed, value, solved.codes.nnz / len(self.held_out)))
         return False

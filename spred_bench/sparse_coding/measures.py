@@ -17,13 +17,13 @@ ORIENTATION_BINS = np.linspace(0, 180, 13)  # degrees
 FREQUENCY_BINS = np.linspace(0, 0.6, 13)  # cycles a pixel
 
 
-def measure_codes(X: np.ndarray, B: np.ndarray, kappa: float, gap: float, device: str) -> tuple[list[dict], np.ndarray]:
+def measure_codes(X: np.ndarray, B: np.ndarray, kappa: float, gap: float) -> tuple[list[dict], np.ndarray]:
     """(rows, how often each atom is active (k,)) for the codes of patches X (n, m) with the dictionary B (m, k).
 
     In float64, which certifies smaller gaps than float32 can.
     """
     X, B = X.astype(np.float64), B.astype(np.float64)
-    solved = encode(X, B, kappa, gap=gap, device=device)
+    solved = encode(X, B, kappa, gap=gap)
     codes = solved.codes.tocsr()
     values = np.abs(codes.data)
     floors = [threshold * values.max(initial=0.0) for threshold in ZERO_THRESHOLDS]

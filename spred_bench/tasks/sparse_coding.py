@@ -95,7 +95,7 @@ class Task:
             at = {**keys, "step": point.n_seen, "time_s": point.time_s}
             yield {**at, "metric": "objective", "value": point.objective}
             yield {**at, "metric": "active_codes", "value": point.active_codes}
-        rows, usage = measures.measure_codes(patches.held_out, learned.dictionary, problem.kappa, self.gap, self.device)
+        rows, usage = measures.measure_codes(patches.held_out, learned.dictionary, problem.kappa, self.gap)
         fits = gabor.fit_gabors(learned.dictionary)
         rows += measures.measure_atoms(fits, usage > 0)
         end = {**keys, "step": learned.trace[-1].n_seen, "time_s": learned.trace[-1].time_s}
