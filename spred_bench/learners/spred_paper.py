@@ -1,9 +1,9 @@
-"""The paper's own scheme for Eq. (7): codes by SGD on (W, V), S = W * V, then the dictionary by L-BFGS on the same batch.
+"""The paper's own scheme for Eq. (7): codes by SGD on (W, V), S = W * V, then the dictionary by L-BFGS on the batch.
 
-After each batch the columns of B are normalised. "Normalising S by its rows" is read as follows: the code's gradient is
-divided by the largest eigenvalue of B'B, so that one rate fits every batch, and the factors of a patch start at the root
-mean square of the codes that one such step from zero gives: the rows of S begin at a common scale. W and V of all patches are
-kept and every visit continues from the last one's: 8 k bytes a patch, 3.3 GB at the paper's size.
+After each batch the columns of B are normalised. "Normalising S by its rows" is read as follows: the code's gradient
+is divided by the largest eigenvalue of B'B, so that one rate fits every batch, and the factors of a patch start at the
+root mean square of the codes that one such step from zero gives: the rows of S begin at a common scale. W and V of all
+patches are kept and every visit continues from the last one's: 8 k bytes a patch, 3.3 GB at the paper's size.
 """
 
 from typing import Annotated
