@@ -16,7 +16,7 @@ def cells(records: pd.DataFrame) -> pd.DataFrame:
     if wide.empty:
         return pd.DataFrame(columns=[*keys, "dev", "test", "ratio"])
     wide = wide.pivot_table(index=keys, columns="split", values="value", sort=False)
-    ratio = pruned[pruned["metric"] == "compression_ratio"].set_index(keys)["value"]
+    ratio = pruned[pruned["metric"] == "compression_ratio"].drop_duplicates(keys).set_index(keys)["value"]
     # Where no weight is left there is no ratio; what was asked for is a lower bound.
     return wide.assign(ratio=ratio).reset_index().assign(ratio=lambda t: t["ratio"].fillna(t["compression"]))
 

@@ -1,5 +1,7 @@
 """What every component must do, tried on all of them: a new file is covered the day it is added."""
 
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -177,7 +179,10 @@ def test_figures_draw_the_merged_rows_of_a_sweep(name, smoke_runs, tmp_path):
     stronger = {key: 2 * table[key] for key in ("kappa", "l1_strength") if key in table}
     runs = [table, table.assign(run_id="same"), table.assign(run_id="other", seed=table["seed"] + 1)]
     pd.concat([*runs, table.assign(run_id="stronger", **stronger)]).to_csv(tmp_path / "records.csv", index=False)
-    alone = plots.draw_file(smoke_runs[name][1].path, output=tmp_path / "alone")
+    run = smoke_runs[name][1].path
+    if (run / "dictionaries").is_dir():  # files that rows name lie beside them
+        shutil.copytree(run / "dictionaries", tmp_path / run.name / "dictionaries")
+    alone = plots.draw_file(run, output=tmp_path / "alone")
     assert {path.name for path in plots.draw_file(tmp_path)} >= {path.name for path in alone}
 
 
