@@ -97,7 +97,7 @@ def test_figures_come_from_the_rows_and_the_files_beside_them(run, tmp_path):
 def test_codes_that_are_small_are_told_from_zeros():
     B = np.eye(4, dtype=np.float32)
     X = np.float32([[5.0, 0.5, 0, 0], [1.2, 3.0, 0, 0], [0, 0, 0, 0]])
-    rows, usage = measure_codes(X, B, 1.0, 1e-9, "cpu")  # codes: soft thresholding, (4, 0), (0.2, 2), none
+    rows, usage = measure_codes(X, B, 1.0, 1e-9)  # codes: soft thresholding, (4, 0), (0.2, 2), none
     rows = pd.DataFrame(rows)
     assert usage.tolist() == [2, 1, 0, 0]
     assert value(rows, "zero_rate", threshold=0.0) == value(rows, "zero_rate", threshold=1e-3) == 0.75
