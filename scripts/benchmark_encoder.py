@@ -1,9 +1,9 @@
 """Time the sparse encoder beside SPAMS and scikit-learn: `python scripts/benchmark_encoder.py [output folder]`.
 
 10,000 whitened patches of natural images (data/natural_images), a random dictionary of 2048 unit atoms, kappa = 1.4
-(about 55 active codes a patch), float32 (scikit-learn: float64). Methods take turns; scikit-learn codes every twentieth patch and its time is
-multiplied. The gap is the largest over patches, computed here in float64 for everybody. Writes records.csv and
-run.json (default folder: results/reference/encoder). Three to four minutes on two idle cores.
+(about 55 active codes a patch), float32, scikit-learn in float64. Methods take turns; scikit-learn codes every
+twentieth patch and its time is multiplied. The gap is the largest over patches, computed here in float64 for everybody.
+Writes records.csv and run.json (default folder: results/reference/encoder). About a minute on two idle cores.
 """
 
 import csv
