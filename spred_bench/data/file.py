@@ -1,20 +1,20 @@
 """Regression data from a file of the user's: .npz, .mat, or svmlight text (.svm, .svmlight, .libsvm; also .gz)."""
 
-import hashlib
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from spred_bench.components import component
+from spred_bench.data.local_file import LocalFile
 from spred_bench.data.regression import Regression, checked
-from spred_bench.errors import Skip, UserError
+from spred_bench.errors import UserError
 
 _SVMLIGHT = (".svm", ".svmlight", ".libsvm", ".txt")
 
 
 @component
-class Source:
+class Source(LocalFile):
     """path: absolute, or relative to the working directory or to data_dir.
 
     x_key, y_key: names of the arrays in .npz and .mat files.  standardise: centre columns and y, and scale columns to
@@ -29,28 +29,9 @@ class Source:
     required: bool = True
     data_dir: Path = Path("data")
 
-    def check(self) -> None:
-        """Read and check the file now, so that a run does not begin without it."""
-        if self.required or self._found is not None:
-            _ = self._data
-
     def load(self, seed: int) -> Regression:
         """The whole file, whatever the seed. Skip where it is missing and not required."""
-        if not self.required and self._found is None:
-            raise Skip(self._missing())
-        return self._data
-
-    def provenance(self) -> dict:
-        """What the manifest keeps of the file: its name, size and SHA-256."""
-        if self._found is None:
-            return {"file": self.path.name, "missing": True}
-        with open(self._found, "rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        return {"file": self._found.name, "bytes": self._found.stat().st_size, "sha256": digest}
-
-    @cached_property
-    def _found(self) -> Path | None:
-        return next((path for path in (self.path, self.data_dir / self.path) if path.is_file()), None)
+        return super().load(seed)
 
     def _missing(self) -> str:
         return f"data.file.path={self.path}: no such file here nor in data_dir={self.data_dir}"

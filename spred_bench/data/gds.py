@@ -9,14 +9,15 @@ from pydantic import Field
 
 from spred_bench.components import component
 from spred_bench.data.genes import Expression
+from spred_bench.data.local_file import LocalFile
 from spred_bench.download import checksum, fetch, recorded_checksum
-from spred_bench.errors import Skip, UserError
+from spred_bench.errors import UserError
 
 _ADDRESS = "https://ftp.ncbi.nlm.nih.gov/geo/datasets/{folder}/{accession}/soft/{accession}.soft.gz"
 
 
 @component
-class Source:
+class Source(LocalFile):
     """accession: GDS and a number.  A local copy may be the plain or the full file, packed or not.
 
     required: false skips the cells of a missing file instead of refusing to start.
@@ -40,32 +41,17 @@ class Source:
             del self._found
         self.check()
 
-    def check(self) -> None:
-        """Read and check the file now, so that a run does not begin without it."""
-        if self.required or self._found is not None:
-            _ = self._data
-
     def load(self, seed: int) -> Expression:
         """The whole data set, whatever the seed. Skip where it is missing and not required."""
-        if not self.required and self._found is None:
-            raise Skip(self._missing())
-        return self._data
-
-    def provenance(self) -> dict:
-        """What the manifest keeps of the file: its name, size and SHA-256."""
-        if self._found is None:
-            return {"file": f"{self.accession}.soft.gz", "missing": True}
-        return {"file": self._found.name, "bytes": self._found.stat().st_size, "sha256": checksum(self._found)}
+        return super().load(seed)
 
     @property
     def _folder(self) -> Path:
         return self.data_dir / "geo"
 
-    @cached_property
-    def _found(self) -> Path | None:
+    def _places(self) -> list[Path]:
         names = [f"{self.accession}{full}.soft{packed}" for packed in (".gz", "") for full in ("", "_full")]
-        places = [folder / name for folder in (self._folder, self.data_dir) for name in names]
-        return next((path for path in places if path.is_file()), None)
+        return [folder / name for folder in (self._folder, self.data_dir) for name in names]
 
     def _missing(self) -> str:
         return (

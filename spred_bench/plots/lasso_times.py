@@ -55,8 +55,8 @@ def draw(records: pd.DataFrame):
 
 def _title(dataset: str, truth, targets: int, strength: str) -> str:
     kind = f", {truth} truth" if isinstance(truth, str) and truth != dataset else ""
-    several = f", {targets} targets" if targets > 1 else ""
-    return f"{dataset}{kind}{several}\n{strength}"
+    several = f"{targets} targets, " if targets > 1 else ""
+    return f"{dataset}{kind}\n{several}{strength}"
 
 
 def _line(ax, rows: pd.DataFrame, colour, marker, label: str) -> None:
