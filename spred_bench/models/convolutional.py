@@ -1,7 +1,28 @@
-"""What the convolutional networks share: convolution with batch normalisation, and how weights are drawn."""
+"""What the convolutional networks share: a width, convolution with batch normalisation, and how weights are drawn."""
+
+from typing import ClassVar
 
 import torch
+from pydantic import PositiveInt
 from torch import Generator, nn
+
+from spred_bench.components import component
+
+
+@component
+class ByWidth:
+    """A component that builds its `network` for a width."""
+
+    width: PositiveInt = 64
+    network: ClassVar[type[nn.Module]]
+
+    @property
+    def keys(self) -> dict:
+        return {"width": self.width}
+
+    def build(self, shape: tuple[int, ...], n_classes: int, generator: Generator) -> nn.Module:
+        """One network for images of `shape` (channels, height, width)."""
+        return self.network(shape[0], n_classes, self.width, generator)
 
 
 class ConvBlock(nn.Sequential):

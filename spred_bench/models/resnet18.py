@@ -1,25 +1,11 @@
 """ResNet18 (He et al. 2016) for images of 32 x 32: a first convolution of 3 x 3 and no pooling before the blocks."""
 
-from pydantic import PositiveInt
+from typing import ClassVar
+
 from torch import Generator, Tensor, nn
 
 from spred_bench.components import component
-from spred_bench.models.convolutional import ConvBlock, initialise
-
-
-@component
-class Model:
-    """width: channels of the first stage, doubled at each of the three others; 64 gives 11.2 million parameters."""
-
-    width: PositiveInt = 64
-
-    @property
-    def keys(self) -> dict:
-        return {"width": self.width}
-
-    def build(self, shape: tuple[int, ...], n_classes: int, generator: Generator) -> "ResNet18":
-        """One network for images of `shape` (channels, height, width)."""
-        return ResNet18(shape[0], n_classes, self.width, generator)
+from spred_bench.models.convolutional import ByWidth, ConvBlock, initialise
 
 
 class ResNet18(nn.Module):
@@ -53,3 +39,10 @@ class BasicBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return nn.functional.relu(self.second(self.first(x)) + self.shortcut(x))
+
+
+@component
+class Model(ByWidth):
+    """width: channels of the first stage, doubled at each of the three others; 64 gives 11.2 million parameters."""
+
+    network: ClassVar = ResNet18

@@ -1,25 +1,11 @@
 """ResNet-9 (D. Page, "How to train your ResNet", 2018): small and fast to train on images of 32 x 32, also on a CPU."""
 
-from pydantic import PositiveInt
+from typing import ClassVar
+
 from torch import Generator, Tensor, nn
 
 from spred_bench.components import component
-from spred_bench.models.convolutional import ConvBlock, initialise
-
-
-@component
-class Model:
-    """width: channels of the first convolution; the last have eight times as many. 64 gives 6.6 million parameters."""
-
-    width: PositiveInt = 64
-
-    @property
-    def keys(self) -> dict:
-        return {"width": self.width}
-
-    def build(self, shape: tuple[int, ...], n_classes: int, generator: Generator) -> "ResNet9":
-        """One network for images of `shape` (channels, height, width)."""
-        return ResNet9(shape[0], n_classes, self.width, generator)
+from spred_bench.models.convolutional import ByWidth, ConvBlock, initialise
 
 
 class ResNet9(nn.Module):
@@ -53,3 +39,10 @@ class Stage(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = self.pool(self.conv(x))
         return x if self.residual is None else x + self.residual(x)
+
+
+@component
+class Model(ByWidth):
+    """width: channels of the first convolution; the last have eight times as many. 64 gives 6.6 million parameters."""
+
+    network: ClassVar = ResNet9

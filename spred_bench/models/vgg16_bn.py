@@ -1,27 +1,13 @@
 """VGG16 (Simonyan & Zisserman 2015) with batch normalisation and one linear layer, as used on images of 32 x 32."""
 
-from pydantic import PositiveInt
+from typing import ClassVar
+
 from torch import Generator, Tensor, nn
 
 from spred_bench.components import component
-from spred_bench.models.convolutional import ConvBlock, initialise
+from spred_bench.models.convolutional import ByWidth, ConvBlock, initialise
 
 _STAGES = ((1, 2), (2, 2), (4, 3), (8, 3), (8, 3))  # channels in units of the width, convolutions
-
-
-@component
-class Model:
-    """width: channels of the first stage; 64 gives 14.7 million parameters."""
-
-    width: PositiveInt = 64
-
-    @property
-    def keys(self) -> dict:
-        return {"width": self.width}
-
-    def build(self, shape: tuple[int, ...], n_classes: int, generator: Generator) -> "Vgg16":
-        """One network for images of `shape` (channels, height, width)."""
-        return Vgg16(shape[0], n_classes, self.width, generator)
 
 
 class Vgg16(nn.Module):
@@ -41,3 +27,10 @@ class Vgg16(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         return self.output(self.features(images).mean((2, 3)))
+
+
+@component
+class Model(ByWidth):
+    """width: channels of the first stage; 64 gives 14.7 million parameters."""
+
+    network: ClassVar = Vgg16

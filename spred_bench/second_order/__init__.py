@@ -1,5 +1,7 @@
 """spred for the lasso by second-order methods: the paper's "any optimizer", taken to where it is fastest.
 
-`newton` (the solver and its path) stands on `lasso_rounds` (working sets), `exchange` and `product_newton` (Newton's
-method on the factors, undamped and damped) and `landing` (the exact end). `group_lasso` and `varpro` project variables.
+`newton` (the solver) and `path` stand on `lasso_rounds` (working sets), `exchange` with `path_following` (few columns
+in play, exact), `product_newton` with `landing` (many columns, damped) and `compact` (all of it, compiled, for a small
+X).
+`group_lasso`, `feature_path` and `varpro` solve the problems of their names.
 """

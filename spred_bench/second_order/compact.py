@@ -14,6 +14,7 @@ import torch
 
 from spred_bench.second_order.design_matrix import Design
 from spred_bench.second_order.path_following import compiled, follow
+from spred_bench.second_order.subproblem import gap_from
 
 _SMALL_ENTRIES = 4_000_000  # an X with at most this many entries is small: 32 MB
 _CAPACITY = 384  # columns a working set may hold
@@ -131,7 +132,7 @@ def path_compact(rows, y, alphas, tol, coefs, gaps):
 
 
 @compiled
-def solve_in_gram(gram, B, squares, alpha, tol, coef, gaps):
+def solve_in_gram(gram, B, squares, alpha, coef, gaps):
     """Lasso of many targets on all columns of a small X, from X'X/n (p, p), X'Y/n as rows (m, p) and |y|^2/n (m,).
 
     Fills coef (m, p) and the relative duality gaps (m,) in place; infinite where many columns come into play.
@@ -154,19 +155,16 @@ def solve_in_gram(gram, B, squares, alpha, tol, coef, gaps):
         for j in np.flatnonzero(w):
             q -= w[j] * gram[j]
         # |r|^2 and r'y over n, from inner products
-        wb, scale = np.dot(w, b), min(1.0, alpha / np.max(np.abs(q)))
-        rr, ry = squares[t] - wb - np.dot(w, q), squares[t] - wb
-        value = rr - 2 * scale * ry + scale * scale * rr + 2 * alpha * np.sum(np.abs(w))
-        coef[t], gaps[t] = w, max(0.0, value / squares[t])
+        ry = squares[t] - np.dot(w, b)
+        gap = gap_from(ry - np.dot(w, q), ry, squares[t], np.max(np.abs(q)), alpha, alpha * np.sum(np.abs(w)))
+        coef[t], gaps[t] = w, max(0.0, gap)
 
 
 @compiled
 def _gap(r, q, w, y, yy, alpha, n):
     """`subproblem.relative_gap`, compiled."""
-    top = np.max(np.abs(q))
-    scale = min(1.0, alpha / top) if top > 0 else 1.0
-    ry, rr = np.dot(r, y), np.dot(r, r)
-    return max(0.0, (rr - 2 * scale * ry + scale * scale * rr + 2 * n * alpha * np.sum(np.abs(w))) / yy)
+    penalty = n * alpha * np.sum(np.abs(w))
+    return max(0.0, gap_from(np.dot(r, r), np.dot(r, y), yy, np.max(np.abs(q)), alpha, penalty))
 
 
 @compiled

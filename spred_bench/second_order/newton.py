@@ -130,7 +130,7 @@ def _solve_compactly(space, Y, starts, alpha, tol, max_iter, coef, gaps) -> tupl
         gram, B = gram_matrix(torch.from_numpy(rows)) / n, (torch.from_numpy(rows) @ Y / n).T.contiguous()
         refuse_non_finite(B)
         space.counts.passes += 1
-        solve_in_gram(gram.numpy(), B.numpy(), (Y * Y).sum(0).numpy() / n, alpha, tol, coef.numpy(), gaps)
+        solve_in_gram(gram.numpy(), B.numpy(), (Y * Y).sum(0).numpy() / n, alpha, coef.numpy(), gaps)
         return 1, torch.from_numpy(gaps <= tol)
     for j in range(m):
         start = np.zeros(p) if starts is None else starts[j].numpy()

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from spred_bench.second_order.gram_cache import GramCache, OuterCache
+from spred_bench.second_order.path_following import compiled
 
 
 @dataclass
@@ -59,15 +60,21 @@ def shrink(z: Tensor, threshold: Tensor) -> Tensor:
     return z - torch.clamp(z, -threshold, threshold)
 
 
+@compiled
+def gap_from(rr, ry, yy, top, alpha, penalty):
+    """`relative_gap` from |r|^2, r'y, |y|^2, the largest |q| and n alpha |w|_1; the first three and the last may all be
+    divided by n."""
+    scale = min(1.0, alpha / top) if top > 0 else 1.0
+    # |y|^2 - |y - s r|^2 = 2 s r.y - s^2 |r|^2, without the cancellation of the two squares
+    return (rr - 2 * scale * ry + scale * scale * rr + 2 * penalty) / yy
+
+
 def relative_gap(r: Tensor, q: Tensor, w: Tensor, y: Tensor, alpha: float, n: int) -> float:
     """Duality gap of w, over |y|^2/(2n), with the scaled residual as dual point; q must hold every |X^T r|/n
     that matters.
     """
-    yy, top = float(y @ y), float(q.abs().max())
-    scale = min(1.0, alpha / top) if top > 0 else 1.0
-    ry, rr = float(r @ y), float(r @ r)
-    # |y|^2 - |y - s r|^2 = 2 s r.y - s^2 |r|^2, without the cancellation of the two squares
-    return (rr - 2 * scale * ry + scale * scale * rr + 2 * n * alpha * float(w.abs().sum())) / yy
+    penalty = n * alpha * float(w.abs().sum())
+    return gap_from(float(r @ r), float(r @ y), float(y @ y), float(q.abs().max()), alpha, penalty)
 
 
 @dataclass
