@@ -1,7 +1,7 @@
 """Online dictionary learning with codes by coordinate descent: scikit-learn's `MiniBatchDictionaryLearning`.
 
-Mairal, Bach, Ponce & Sapiro (2009). float64, in which scikit-learn is three times as fast as in float32: there its
-coordinate descent does not reach its own tolerance.
+Mairal, Bach, Ponce & Sapiro (2009). float64: in float32 its coordinate descent does not reach
+its own tolerance and takes longer.
 """
 
 import warnings

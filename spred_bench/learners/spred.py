@@ -6,10 +6,8 @@ only to a gap of 3 % of |x|^2 and started from the patch's last ones, kept spars
 mean square of its code, its curvature, and goes through momentum. Batches begin with as many patches as there are
 atoms and grow by as many with every pass: early on the number of steps counts, later the noise.
 
-Measured (k = 256, 40,000 patches, kappa = 1.5, seconds of one thread until half the held-out objective is 115.3, which
-SPAMS reaches in 68): 11. Fitting the dictionary to the sums over all last codes, as online learning does, needs about
-35: old codes hold it back. Momentum 0.95 and tighter codes were slower, batches of constant size stalled between 116
-and 120, learning rates from 0.2 to 0.8 were alike.
+What was tried and was slower: fitting the dictionary to sums over all last codes, as online learning does (old codes
+hold it back), more momentum, tighter codes; batches of constant size stall.
 """
 
 import numpy as np
