@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from spred_bench.data.expression import Source as Planted
 from spred_bench.data.expression_file import Source as File
 from spred_bench.data.gds import Source as Gds
 from spred_bench.data.genes import checked
 from spred_bench.data.soft import read_gds
-
 from spred_bench.errors import UserError
 
 SAMPLES = ("GSM1", "GSM2", "GSM3", "GSM4")

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+from spred_bench import protocols
 from spred_bench.data.expression import Source
 from spred_bench.data.gds import Source as Gds
 from spred_bench.data.genes import checked
-
-from spred_bench import protocols
 from spred_bench.errors import UserError
 from spred_bench.protocols import clean, paper
 

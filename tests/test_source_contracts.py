@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from contracts import GROUPS, build_all, spec_of
 from PIL import Image
-from spred_bench.data.genes import Expression
 
 from spred_bench import components
+from spred_bench.data.genes import Expression
 from spred_bench.data.images import Images
 from spred_bench.data.patches import Patches
 from spred_bench.data.regression import Regression
