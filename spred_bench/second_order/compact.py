@@ -8,6 +8,7 @@ there the systems are large and the time goes into matrix products, which `produ
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -17,12 +18,30 @@ from spred_bench.second_order.path_following import compiled, follow
 from spred_bench.second_order.subproblem import gap_from
 
 _SMALL_ENTRIES = 4_000_000  # an X with at most this many entries is small: 32 MB
-_CAPACITY = 384  # columns a working set may hold
-_MOST_ACTIVE = 160  # columns in play
+CAPACITY = 384  # columns a working set may hold
+MOST_ACTIVE = 160  # columns in play
 _CROWD = 320  # columns that exceed the next penalty: it is not lowered further
 _MOST_AHEAD = 16  # penalties of a path certified in one pass
 _GROWTH = 64  # columns admitted in a round
-_LEVEL_RATIO, _FEW, _NEAR = 0.3, 0.05, 0.7  # as in lasso_rounds
+LEVEL_RATIO, _FEW, _NEAR = 0.3, 0.05, 0.7  # as in lasso_rounds
+
+
+class Held(NamedTuple):
+    """Room for a working set: its columns (c,), which columns of X are in it (p,), themselves (c, n), X'X/n (c, c)."""
+
+    columns: np.ndarray
+    member: np.ndarray
+    packed: np.ndarray
+    gram: np.ndarray
+
+
+class Standing(NamedTuple):
+    """Where a target is: the penalty reached, the size of its working set, the columns in play, the rounds so far."""
+
+    level: float
+    size: int
+    active: int
+    rounds: int
 
 
 def is_small(design: Design) -> bool:
@@ -38,51 +57,67 @@ def solve_compact(rows, y, alpha, tol, start):
     Returns (w (p,), relative duality gap, rounds, whether the gap is at most tol).
     """
     p, n = rows.shape
-    held, member, m = np.empty(_CAPACITY, np.int64), np.zeros(p, np.bool_), 0
-    packed, gram = np.empty((_CAPACITY, n)), np.empty((_CAPACITY, _CAPACITY))
+    held = empty_set(p, n)
     b, yy = np.dot(rows, y) / n, np.dot(y, y)
-    w, r, q, gap, rounds, active = start.copy(), y.copy(), b.copy(), np.inf, 0, 0
+    w, r, q, gap, rounds = start.copy(), y.copy(), b.copy(), np.inf, 0
     if not np.isfinite(b).all():
         return w, gap, rounds, False
-    level = np.max(np.abs(b))
-    if level == 0:
+    at = Standing(np.max(np.abs(b)), 0, 0, 0)
+    if at.level == 0:
         return np.zeros(p), 0.0, rounds, True
     newcomers = np.flatnonzero(start)
     if len(newcomers):
-        if len(newcomers) > _MOST_ACTIVE:
+        if len(newcomers) > MOST_ACTIVE:
             return w, gap, rounds, False
         for j in newcomers:
             r -= w[j] * rows[j]
-        q, level, active = np.dot(rows, r) / n, alpha, len(newcomers)
+        q, at = np.dot(rows, r) / n, Standing(alpha, 0, len(newcomers), 0)
     for rounds in range(100):
-        gap = _gap(r, q, w, y, yy, alpha, n)
+        gap = certify(r, q, w, y, yy, alpha, n)
         if gap <= tol:
             return w, gap, rounds, True
-        settled = level <= alpha
-        level = alpha if rounds and active <= _FEW * n else max(alpha, _LEVEL_RATIO * level)
-        crowd = np.count_nonzero(np.abs(q) > level)
-        if rounds == 0 and min(n, crowd) > _MOST_ACTIVE:
+        at = one_round(rows, y, b, q, alpha, at, newcomers, held, w, r)
+        if at.size < 0:
             return w, gap, rounds, False
-        if min(n, crowd) > _CROWD:
-            level = np.partition(np.abs(q), p - _CROWD)[p - _CROWD]
-        if not (rounds == 0 and len(newcomers)):
-            newcomers = _choose(q, member, level)
-        if settled and rounds and len(newcomers) == 0:
-            return w, gap, rounds, False
-        if m + len(newcomers) > _CAPACITY:
-            m = _keep_active(w, held, member, packed, gram, m)
-        m = _admit(rows, newcomers, held, member, packed, gram, m)
-        solved, reached = follow(gram, b[held[:m]], level, w[held[:m]], 20 * min(m, n) + 100)
-        active = np.count_nonzero(solved)
-        if not reached or active > _MOST_ACTIVE:
-            return w, gap, rounds, False
-        r[:] = y
-        for i in range(m):
-            w[held[i]] = solved[i]
-            if solved[i] != 0:
-                r -= solved[i] * packed[i]
         q = np.dot(rows, r) / n
     return w, gap, rounds, False
+
+
+@compiled
+def one_round(rows, y, b, q, alpha, at, newcomers, held, w, r):
+    """Lower the penalty, let columns into the working set, solve there: w (p,), r (n,) and the set in place.
+
+    newcomers: what the first round admits instead of a choice, if there are any.  Returns the new standing, of size -1
+    where too many columns are in play or there is none left to admit.
+    """
+    p, n = rows.shape
+    first, settled = at.rounds == 0, at.level <= alpha
+    few = not first and at.active <= _FEW * n
+    level = alpha if few else max(alpha, LEVEL_RATIO * at.level)
+    lost = Standing(level, -1, at.active, at.rounds)
+    crowd = np.count_nonzero(np.abs(q) > level)
+    if first and min(n, crowd) > MOST_ACTIVE:
+        return lost
+    if min(n, crowd) > _CROWD:
+        level = np.partition(np.abs(q), p - _CROWD)[p - _CROWD]
+    entering = newcomers if first and len(newcomers) else _choose(q, held.member, level)
+    if settled and not first and len(entering) == 0:
+        return lost
+    m = at.size
+    if m + len(entering) > CAPACITY:
+        m = _keep_active(w, held, m)
+    m = _admit(rows, entering, held, m)
+    columns = held.columns[:m]
+    solved, reached = follow(held.gram, b[columns], level, w[columns], 20 * min(m, n) + 100)
+    active = np.count_nonzero(solved)
+    if not reached or active > MOST_ACTIVE:
+        return lost
+    r[:] = y
+    for i in range(m):
+        w[columns[i]] = solved[i]
+        if solved[i] != 0:
+            r -= solved[i] * held.packed[i]
+    return Standing(level, m, active, at.rounds + 1)
 
 
 @compiled
@@ -93,8 +128,7 @@ def path_compact(rows, y, alphas, tol, coefs, gaps):
     were reached before too many columns came into play.
     """
     p, n = rows.shape
-    held, member, m = np.empty(_CAPACITY, np.int64), np.zeros(p, np.bool_), 0
-    packed, gram = np.empty((_CAPACITY, n)), np.empty((_CAPACITY, _CAPACITY))
+    held, m = empty_set(p, n), 0
     b, yy = np.dot(rows, y) / n, np.dot(y, y)
     if not np.isfinite(b).all() or yy == 0:
         return 0
@@ -102,26 +136,27 @@ def path_compact(rows, y, alphas, tol, coefs, gaps):
     while done < len(alphas):
         ahead = min(ahead, len(alphas) - done, _MOST_AHEAD)
         solved, R = np.zeros((ahead, p)), np.empty((ahead, n))
-        start = w[held[:m]]
+        columns = held.columns[:m]
+        start = w[columns]
         for i in range(ahead):
-            start, reached = follow(gram, b[held[:m]], alphas[done + i], start, 20 * min(m, n) + 100)
-            if not reached or np.count_nonzero(start) > _MOST_ACTIVE:
+            start, reached = follow(held.gram, b[columns], alphas[done + i], start, 20 * min(m, n) + 100)
+            if not reached or np.count_nonzero(start) > MOST_ACTIVE:
                 return done
             R[i] = y
             for j in range(m):
-                solved[i, held[j]] = start[j]
+                solved[i, columns[j]] = start[j]
                 if start[j] != 0:
-                    R[i] -= start[j] * packed[j]
+                    R[i] -= start[j] * held.packed[j]
         Q = np.dot(R, rows.T) / n
         for i in range(ahead):
-            gap = _gap(R[i], Q[i], solved[i], y, yy, alphas[done], n)
+            gap = certify(R[i], Q[i], solved[i], y, yy, alphas[done], n)
             if gap > tol:
-                newcomers = _choose(Q[i], member, alphas[done])
+                newcomers = _choose(Q[i], held.member, alphas[done])
                 if len(newcomers) == 0:
                     return done
-                if m + len(newcomers) > _CAPACITY:
-                    m = _keep_active(w, held, member, packed, gram, m)
-                m = _admit(rows, newcomers, held, member, packed, gram, m)
+                if m + len(newcomers) > CAPACITY:
+                    m = _keep_active(w, held, m)
+                m = _admit(rows, newcomers, held, m)
                 ahead = max(1, i)
                 break
             coefs[done], gaps[done], w = solved[i], gap, solved[i]
@@ -132,67 +167,46 @@ def path_compact(rows, y, alphas, tol, coefs, gaps):
 
 
 @compiled
-def solve_in_gram(gram, B, squares, alpha, coef, gaps):
-    """Lasso of many targets on all columns of a small X, from X'X/n (p, p), X'Y/n as rows (m, p) and |y|^2/n (m,).
-
-    Fills coef (m, p) and the relative duality gaps (m,) in place; infinite where many columns come into play.
-    """
-    for t in range(len(B)):
-        b, gaps[t] = B[t], np.inf
-        top = np.max(np.abs(b))
-        if top <= alpha:
-            coef[t], gaps[t] = 0.0, 0.0
-            continue
-        if np.count_nonzero(np.abs(b) > _LEVEL_RATIO * top) > _MOST_ACTIVE:
-            continue
-        w, reached, level = np.zeros(len(b)), True, top
-        while reached and level > alpha:
-            level = max(alpha, _LEVEL_RATIO * level)
-            w, reached = follow(gram, b, level, w, 2 * _MOST_ACTIVE)
-        if not reached:
-            continue
-        q = b.copy()
-        for j in np.flatnonzero(w):
-            q -= w[j] * gram[j]
-        # |r|^2 and r'y over n, from inner products
-        ry = squares[t] - np.dot(w, b)
-        gap = gap_from(ry - np.dot(w, q), ry, squares[t], np.max(np.abs(q)), alpha, alpha * np.sum(np.abs(w)))
-        coef[t], gaps[t] = w, max(0.0, gap)
-
-
-@compiled
-def _gap(r, q, w, y, yy, alpha, n):
+def certify(r, q, w, y, yy, alpha, n):
     """`subproblem.relative_gap`, compiled."""
     penalty = n * alpha * np.sum(np.abs(w))
     return max(0.0, gap_from(np.dot(r, r), np.dot(r, y), yy, np.max(np.abs(q)), alpha, penalty))
 
 
 @compiled
-def _admit(rows, newcomers, held, member, packed, gram, m):
+def empty_set(p, n):
+    """Room for the columns of one target."""
+    square = np.empty((CAPACITY, CAPACITY))
+    return Held(np.empty(CAPACITY, np.int64), np.zeros(p, np.bool_), np.empty((CAPACITY, n)), square)
+
+
+@compiled
+def _admit(rows, newcomers, held, m):
     """Add columns to the working set of m, with their inner products; its new size."""
     before, n = m, rows.shape[1]
     for j in newcomers:
-        held[m], packed[m], member[j] = j, rows[j], True
+        held.columns[m], held.packed[m], held.member[j] = j, rows[j], True
         m += 1
     if m > before:
-        block = np.dot(packed[:m], packed[before:m].T) / n
-        gram[:m, before:m] = block
-        gram[before:m, :m] = block.T
+        block = np.dot(held.packed[:m], held.packed[before:m].T) / n
+        held.gram[:m, before:m] = block
+        held.gram[before:m, :m] = block.T
     return m
 
 
 @compiled
-def _keep_active(w, held, member, packed, gram, m):
+def _keep_active(w, held, m):
     """Drop the columns at zero from the working set; how many are left."""
-    kept = np.flatnonzero(w[held[:m]])
+    columns, gram = held.columns, held.gram
+    kept = np.flatnonzero(w[columns[:m]])
     for i in range(len(kept)):
         for j in range(len(kept)):
             gram[i, j] = gram[kept[i], kept[j]]  # kept[i] >= i: nothing is read after it was written over
-        packed[i] = packed[kept[i]]
-    member[held[:m]] = False
+        held.packed[i] = held.packed[kept[i]]
+    held.member[columns[:m]] = False
     for i in range(len(kept)):
-        held[i] = held[kept[i]]
-    member[held[: len(kept)]] = True
+        columns[i] = columns[kept[i]]
+    held.member[columns[: len(kept)]] = True
     return len(kept)
 
 

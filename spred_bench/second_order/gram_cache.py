@@ -73,19 +73,15 @@ class GramCache:
 
     def _append(self, columns: Tensor, rows: Tensor, new: Tensor) -> None:
         held, size = self.size, self.size + len(new)
-        if size > len(self.gram):
-            capacity = min(max(2 * size, 64), max(size, self.limit))
-            grown = self.gram.new_empty((capacity, capacity))
-            grown[:held, :held] = self.gram[:held, :held]
-            kept = self.rows.new_empty((capacity, self.n))
-            kept[:held] = self.rows[:held]
+        if size > len(self.gram):  # room that is never written to costs nothing: to the limit at once, without copies
+            capacity = self.limit if size <= self.limit else 2 * size
+            grown, kept = self.gram.new_empty((capacity, capacity)), self.rows.new_empty((capacity, self.n))
+            grown[:held, :held], kept[:held] = self.gram[:held, :held], self.rows[:held]
             self.gram, self.rows = grown, kept
         torch.index_select(rows, 0, new, out=self.rows[held:size])
-        block = self.buffers.take("wide", size, size - held)
-        torch.mm(self.rows[:size], self.rows[held:size].T, out=block)
-        block /= self.n
-        self.gram[:size, held:size] = block
-        self.gram[held:size, :held] = block[:held].T
+        block = self.gram[held:size, :size]
+        torch.addmm(block, self.rows[held:size], self.rows[:size].T, beta=0, alpha=1 / self.n, out=block)
+        self.gram[:held, held:size] = block[:, :held].T
         self.position[columns] = torch.arange(held, size, device=columns.device)
         self.size = size
 

@@ -8,10 +8,13 @@ from torch import Tensor
 from spred_bench.second_order.gram_cache import solve_positive
 from spred_bench.second_order.subproblem import Iterate, Subproblem, combine_rows, relative_gap
 
+_TINY = 1e-5  # a relative gap at which the next penalty's start is as good as from the exact solution
 
-def land(sub: Subproblem, w: Tensor, max_steps: int = 12) -> Iterate | None:
-    """Exact solution from the support and signs of w: exchange wrong signs and violators while they become
-    fewer.
+
+def land(sub: Subproblem, w: Tensor, tol: float, max_steps: int = 12) -> Iterate | None:
+    """Exact solution from the support and signs of w: exchange wrong signs and violators while they become fewer.
+
+    A solution whose signs are not all right yet will do once its relative gap is at most `tol` and tiny.
     """
     ws, n, alpha = sub.ws, sub.n, sub.alpha
     inside, sign = w != 0, torch.sign(w)
@@ -35,8 +38,9 @@ def land(sub: Subproblem, w: Tensor, max_steps: int = 12) -> Iterate | None:
         wrong = active[solved * signs < 0]
         entering = torch.nonzero(~inside & (q.abs() > alpha * (1 + 1e-9))).squeeze(1)
         infeasible = len(wrong) + len(entering)
-        if infeasible == 0:
-            return Iterate(full, r, q, relative_gap(r, q, full, sub.y, alpha, n))
+        gap = relative_gap(r, q, full, sub.y, alpha, n)
+        if infeasible == 0 or gap <= min(tol, _TINY):
+            return Iterate(full, r, q, gap)
         failures += fewest is not None and infeasible >= fewest
         fewest = infeasible if fewest is None else min(fewest, infeasible)
         if infeasible > 0.15 * k + 5 or failures >= 2:

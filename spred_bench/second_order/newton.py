@@ -20,14 +20,12 @@ from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import ThreadpoolController
 from torch import Tensor
 
-from spred_bench.second_order.compact import is_small, solve_compact, solve_in_gram
+from spred_bench.second_order.compact import is_small, solve_compact
 from spred_bench.second_order.design_matrix import Design, all_rows, as_tensor, correlate, with_rows, wrap_design
-from spred_bench.second_order.gram_cache import gram_matrix
 from spred_bench.second_order.lasso_rounds import Workspace, advance, new_workspace, refuse_non_finite, start_targets
 from spred_bench.second_order.least_squares import minimum_norm
+from spred_bench.second_order.many_targets import gram_pays, has_columns, solve_by_gram, solve_in_rounds
 from spred_bench.second_order.subproblem import Counts
-
-_GRAM_PAYS = 30  # with at least p over that many targets, all inner products of a small X are formed once
 
 
 @dataclass
@@ -106,8 +104,8 @@ def _solve(X, y, alpha, tol, max_iter, warm_start, fit_intercept, sample_weight,
     coef = torch.zeros((m, p), dtype=torch.float64, device=design.device)
     gaps = np.zeros(m)
     rounds, left = 0, torch.arange(m)
-    if alpha > 0 and callback is None and is_small(design):
-        rounds, solved = _solve_compactly(space, Y, starts, alpha, tol, max_iter, coef, gaps)
+    if alpha > 0 and callback is None:
+        rounds, solved = _solve_compiled(space, Y, starts, alpha, tol, max_iter, coef, gaps)
         left = torch.nonzero(~solved).squeeze(1)
     # a block's correlations take a few hundredths of the memory of X
     for chosen in left.split(max(8, n // 40)) if len(left) else ():
@@ -121,24 +119,30 @@ def _solve(X, y, alpha, tol, max_iter, warm_start, fit_intercept, sample_weight,
     return package(X, y, coef, centre, gaps, rounds, tol, space)
 
 
-def _solve_compactly(space, Y, starts, alpha, tol, max_iter, coef, gaps) -> tuple[int, Tensor]:
+def _solve_compiled(space, Y, starts, alpha, tol, max_iter, coef, gaps) -> tuple[int, Tensor]:
     """Fill coef (m, p) and gaps (m,) where a compiled solver does; returns its rounds and which those are (m,)."""
-    rows = np.ascontiguousarray(all_rows(space.design).numpy())
-    m, (p, n) = len(gaps), rows.shape
-    rounds, solved = 0, torch.zeros(m, dtype=torch.bool)
-    if _GRAM_PAYS * m >= p and starts is None:
-        gram, B = gram_matrix(torch.from_numpy(rows)) / n, (torch.from_numpy(rows) @ Y / n).T.contiguous()
-        refuse_non_finite(B)
+    design, m, rounds = space.design, len(gaps), 0
+    gaps.fill(np.inf)
+    together = m > 1 and starts is None
+    if together and is_small(design) and gram_pays(design, m):
         space.counts.passes += 1
-        solve_in_gram(gram.numpy(), B.numpy(), (Y * Y).sum(0).numpy() / n, alpha, coef.numpy(), gaps)
-        return 1, torch.from_numpy(gaps <= tol)
-    for j in range(m):
-        start = np.zeros(p) if starts is None else starts[j].numpy()
-        w, gap, needed, reached = solve_compact(rows, np.ascontiguousarray(Y[:, j].numpy()), alpha, tol, start)
-        space.counts.passes += needed + 1
-        if reached and needed <= max_iter:
-            coef[j], gaps[j], solved[j], rounds = torch.from_numpy(w), gap, True, max(rounds, needed)
-    return rounds, solved
+        solve_by_gram(all_rows(design).contiguous(), Y, alpha, tol, coef, gaps)
+        rounds = 1
+    elif together and has_columns(design):
+        for chosen in torch.arange(m).split(max(8, design.shape[0] // 20)):
+            block = slice(int(chosen[0]), int(chosen[-1]) + 1)
+            needed = solve_in_rounds(design, Y[:, block], alpha, tol, coef[block], gaps[block])
+            space.counts.passes += needed + 1
+            rounds = max(rounds, needed)
+    elif is_small(design):
+        rows = np.ascontiguousarray(all_rows(design).numpy())
+        for j in range(m):
+            start = np.zeros(len(rows)) if starts is None else starts[j].numpy()
+            w, gap, needed, reached = solve_compact(rows, np.ascontiguousarray(Y[:, j].numpy()), alpha, tol, start)
+            space.counts.passes += needed + 1
+            if reached and needed <= max_iter:
+                coef[j], gaps[j], rounds = torch.from_numpy(w), gap, max(rounds, needed)
+    return rounds, torch.from_numpy(gaps <= tol)
 
 
 def prepare(X, y, fit_intercept: bool, sample_weight) -> tuple[Design, Tensor, tuple[Tensor, Tensor] | None]:

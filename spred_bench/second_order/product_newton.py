@@ -80,7 +80,7 @@ def minimize_on(
             break
         k, changed = int((w != 0).sum()), int(((before != 0) != (w != 0)).sum())
         if 0 < k < n and (k <= SMALL_SYSTEM or changed <= 0.15 * k):
-            landed = land(sub, w)
+            landed = land(sub, w, tol)
             if landed is not None:
                 here = landed
                 if report is not None:
