@@ -2,6 +2,6 @@
 
 `newton` (the solver) and `path` stand on `lasso_rounds` (working sets), `exchange` with `path_following` (few columns
 in play, exact), `product_newton` with `landing` (many columns, damped) and `compact` (all of it, compiled, for a small
-X).
+X). `many_targets` takes many of them at once, with `joint` where many columns are in play.
 `group_lasso`, `feature_path` and `varpro` solve the problems of their names.
 """
