@@ -9,10 +9,10 @@ from unittest import mock
 
 import numpy as np
 from pydantic import Field, PositiveFloat, PositiveInt
-from sklearn.svm import SVC
 
 from spred_bench.components import component
-from spred_bench.selectors import Selection, Split, fitted_on, scored
+from spred_bench.selectors import Selection, Split, scored
+from spred_bench.selectors.classifiers import support_vectors
 from spred_bench.solvers.cd import required
 
 
@@ -59,7 +59,7 @@ class Selector:
         """One point per size and C."""
         order = rank(split.X_train, split.y_train, max(self.n_features), self.blocks)
         return [
-            scored({"n_features": k, "C": C}, order[:k], fitted_on(SVC(C=C), split, order[:k]), split)
+            scored({"n_features": k, "C": C}, order[:k], support_vectors(split, order[:k], n_classes, C), split)
             for k in self.n_features
             for C in self.C
         ]
