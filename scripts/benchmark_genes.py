@@ -1,4 +1,5 @@
-"""What selecting genes costs: a whole path of spred's linear model against one fit of HSIC-Lasso (50 features, B = 20).
+"""What selecting genes costs: a whole path of spred's linear model, and one training of spred's linear model and network,
+against one fit of HSIC-Lasso (50 features, B = 20).
 
     python scripts/benchmark_genes.py [--repeats 5] [--data-dir data] [--output results/reference/gene_speed]
 
@@ -61,6 +62,17 @@ def spred(X, y, n_points: int = 12) -> dict:
     return {"n_selected": len(points[-1].features), "residual": max(point.residual for point in points)}
 
 
+def spred_mlp(X, y) -> dict:
+    """One training of `selector=spred_linear_mlp`, at its sizes of scale=cpu."""
+    from spred_bench.selectors import Split
+    from spred_bench.selectors.spred_sgd import Selector
+
+    selector = Selector(hidden=[32, 32], kappas=[0.05], learning_rates=[0.1], max_steps=250)
+    few = slice(None, None, 5)  # the dev part is looked at, and decides nothing
+    (point,) = selector.select(Split(X, y, X[few], y[few]), int(y.max()) + 1, 0, "cpu")
+    return {"n_selected": len(point.features)}
+
+
 def hsic_lasso(X, y) -> dict:
     """One fit of 50 features, on all processors, as is the package's default."""
     from spred_bench.selectors.hsic_lasso import rank
@@ -75,7 +87,12 @@ def hsic_lasso_serial(X, y) -> dict:
     return {"n_selected": len(rank(X, y, 50, 20, n_jobs=1))}
 
 
-METHODS = {"spred_linear": spred, "hsic_lasso": hsic_lasso, "hsic_lasso_serial": hsic_lasso_serial}
+METHODS = {
+    "spred_linear": spred,
+    "spred_linear_mlp": spred_mlp,
+    "hsic_lasso": hsic_lasso,
+    "hsic_lasso_serial": hsic_lasso_serial,
+}
 
 
 def fit_here(method: str, name: str, data_dir: Path, seed: int) -> dict:
@@ -101,7 +118,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--data-dir", type=Path, default=Path("data"))
-    parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS)[:2])
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS)[:3])
     parser.add_argument("--sizes", nargs="*", type=int, default=list(SIMULATED), help="features of the simulated data")
     parser.add_argument("--output", type=Path, default=Path("results/reference/gene_speed"))
     parser.add_argument("--seed", type=int, default=0)
