@@ -1,4 +1,4 @@
-"""What selecting genes costs: a whole path of spred's linear model, and one training of spred's linear model and network,
+"""What selecting genes costs: a whole path of spred's linear model, and one training of it with the network beside it,
 against one fit of HSIC-Lasso (50 features, B = 20).
 
     python scripts/benchmark_genes.py [--repeats 5] [--data-dir data] [--output results/reference/gene_speed]
