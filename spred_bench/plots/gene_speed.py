@@ -8,8 +8,8 @@ TASKS = ("gene_speed",)
 _LABELS = {
     "spred_linear": "spred, path of 12 points",
     "spred_linear_mlp": "spred with a network, one training",
-    "hsic_lasso": "pyHSICLasso, one fit, all processors",
-    "hsic_lasso_serial": "pyHSICLasso, one fit, one process",
+    "hsic_lasso": "pyHSICLasso, one fit",
+    "hsic_lasso_once": "pyHSICLasso, one fit, M = 1",
 }
 
 

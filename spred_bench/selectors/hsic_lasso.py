@@ -16,16 +16,17 @@ from spred_bench.selectors.classifiers import support_vectors
 from spred_bench.solvers.cd import required
 
 
-def rank(X: np.ndarray, y: np.ndarray, n_features: int, blocks: int, n_jobs: int = 1) -> np.ndarray:
-    """Up to `n_features` indices, the largest coefficient first; the library may find fewer.
+def rank(X, y, n_features: int, blocks: int, n_jobs: int = 1, permutations: int = 3) -> np.ndarray:
+    """Up to `n_features` indices of X (n, d), the largest coefficient first; the library may find fewer.
 
-    Blocks of `blocks` samples, or one of all where there are fewer. Skip where pyHSICLasso is not installed.
+    Blocks of `blocks` samples, or one of all where there are fewer; permutations: M, divisions into blocks, 3 in the
+    library. Skip where pyHSICLasso is not installed.
     """
     hsic = required("pyHSICLasso", "'spred-bench[genes]'")
     model = hsic.HSICLasso()
     with _as_it_expects():
         model.input(np.asarray(X, dtype=np.float64), y)
-        model.classification(num_feat=n_features, B=min(blocks, len(X)), n_jobs=n_jobs)
+        model.classification(num_feat=n_features, B=min(blocks, len(X)), M=permutations, n_jobs=n_jobs)
     return np.array(model.get_index(), dtype=np.int64)
 
 
