@@ -14,7 +14,7 @@ _LABELS = {
 
 
 def draw(records: pd.DataFrame):
-    """The fastest of the repeats, and a band up to the slowest: a line for simulated data, empty markers for the rest."""
+    """The fastest of the repeats, a band up to the slowest: lines for simulated data, empty markers for the rest."""
     import matplotlib.pyplot as plt
     from matplotlib.ticker import LogLocator, NullFormatter
 
