@@ -213,6 +213,7 @@ WORDS = ("task=gene_selection", "data=expression_file", "data.expression_file.pa
         ("aaaaaaaaa", [], "factor 'Y' has one value, a"),
         ("abb", [], "1 of 3 samples"),
         ("abb", ["protocol=paper"], "3 pairs of sample and label"),
+        ("aaaaaaaaa", ["protocol=paper"], "all samples have one label, 'Y: a'"),
         ("aaabbb", ["data.expression_file.label=status"], "no column 'status'; it holds Y, id, g1, g2"),
         ("aaabbb", ["protocol.clean.factor=age"], "no such factor; there are 'Y' (a 3, b 3)"),
     ],
