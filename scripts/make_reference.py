@@ -33,6 +33,7 @@ REFERENCES = {
     "fig3_photographs": ["experiment=fig3_photographs"],
     "fig4_mnist": ["experiment=fig4_mnist", "task.epochs=16"],
     "table1_genes": ["experiment=table1_genes"],
+    "planted_genes": ["experiment=planted_genes"],
     "fig5_small": ["experiment=fig5_small"],
     "fig7_histograms": ["experiment=fig7_histograms", "data=[cifar10_subset]", "model=[resnet9]"],
     "lottery_ticket": ["experiment=lottery_ticket", "data=[cifar10_subset]", "model=[resnet9]"],
