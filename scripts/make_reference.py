@@ -85,6 +85,9 @@ def _keep(results: Path, target: Path) -> None:
     for manifest in task.glob("*/run.json"):
         run = manifest.parent
         shutil.copy(manifest, target / "manifests" / f"{run.name}.json")
+        for table in set(run.glob("*.csv")) - {run / "records.csv"}:
+            (target / run.name).mkdir(exist_ok=True)
+            shutil.copy(table, target / run.name / table.name)
         if (run / "dictionaries").is_dir():
             shutil.copytree(run / "dictionaries", target / run.name / "dictionaries", dirs_exist_ok=True)
     subprocess.run([sys.executable, "-m", "spred_bench", "plot", str(target)], cwd=ROOT, check=True)
