@@ -33,6 +33,7 @@ REFERENCES = {
     "fig3_photographs": ["experiment=fig3_photographs"],
     "fig4_mnist": ["experiment=fig4_mnist", "task.epochs=16"],
     "table1_genes": ["experiment=table1_genes"],
+    "planted_genes": ["experiment=planted_genes"],
     "fig5_small": ["experiment=fig5_small"],
     "fig7_histograms": ["experiment=fig7_histograms", "data=[cifar10_subset]", "model=[resnet9]"],
     "lottery_ticket": ["experiment=lottery_ticket", "data=[cifar10_subset]", "model=[resnet9]"],
@@ -84,6 +85,9 @@ def _keep(results: Path, target: Path) -> None:
     for manifest in task.glob("*/run.json"):
         run = manifest.parent
         shutil.copy(manifest, target / "manifests" / f"{run.name}.json")
+        for table in set(run.glob("*.csv")) - {run / "records.csv"}:
+            (target / run.name).mkdir(exist_ok=True)
+            shutil.copy(table, target / run.name / table.name)
         if (run / "dictionaries").is_dir():
             shutil.copytree(run / "dictionaries", target / run.name / "dictionaries", dirs_exist_ok=True)
     subprocess.run([sys.executable, "-m", "spred_bench", "plot", str(target)], cwd=ROOT, check=True)

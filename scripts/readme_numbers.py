@@ -13,6 +13,7 @@ from omegaconf import OmegaConf
 from spred_bench.claims import evidence, rules, verdicts
 from spred_bench.claims.measure import measure, select
 from spred_bench.claims.rules import Statistic
+from spred_bench.gene_tables import accuracy_table
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
@@ -76,7 +77,22 @@ def lasso_times(numbers: Numbers) -> str:
     return "\n".join(lines)
 
 
-TABLES = {"claims": claims_table, "lasso_times": lasso_times}
+def gene_accuracies(numbers: Numbers) -> str:
+    """Test accuracy with its bootstrap interval, and the median number of features: a line per method."""
+    rows = select(numbers.records, {"folder": "table1_genes", "protocol": "clean", "dataset": ["allaml", "glioma"]})
+    names = rows["dataset"].unique()
+    table = accuracy_table(rows).set_index(["method", "dataset"])
+    head = "".join(f" {name.upper()}: accuracy | features |" for name in names)
+    lines = [f"| |{head}", "|---" * (1 + 2 * len(names)) + "|"]
+    for method in table.index.get_level_values("method").unique():
+        cells = []
+        for found in (table.loc[(method, name)] for name in names):
+            cells.append(f"{found['accuracy']:.3f} [{found['low']:.3f}, {found['high']:.3f}] | {found['selected']:g}")
+        lines.append(f"| {method} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+TABLES = {"claims": claims_table, "lasso_times": lasso_times, "gene_accuracies": gene_accuracies}
 
 
 def rewritten(text: str, numbers: Numbers) -> str:

@@ -29,8 +29,22 @@ def register_resolvers() -> None:
 
 
 def plain(cfg) -> dict:
-    """A composed configuration as plain containers, interpolations resolved."""
-    return OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+    """A composed configuration as plain containers, interpolations resolved.
+
+    Without what an experiment sets for a component that the command has replaced: `data=[gds]` leaves its words on
+    the others without a subject.
+    """
+    config = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+    for group in set(plan.GROUPS) & set(config):
+        for name in [name for name in config[group] or {} if _not_chosen(cfg, group, name)]:
+            del config[group][name]
+    return config
+
+
+def _not_chosen(cfg, group: str, name: str) -> bool:
+    """Whether an entry is of a component of ours that is not among the chosen, which all have a `_target_`."""
+    entry = OmegaConf.select(cfg, f"{group}.{name}")
+    return OmegaConf.is_dict(entry) and "_target_" not in entry and (config_dir() / group / f"{name}.yaml").exists()
 
 
 def to_plan(cfg) -> plan.Plan:
@@ -66,10 +80,21 @@ def check(argv: list[str]) -> None:
             sweeping = full.hydra.mode == RunMode.MULTIRUN or {"-m", "--multirun"} & set(argv)
             if axes and not sweeping:
                 raise UserError(f"{next(iter(axes))}: several values need -m (a sweep) or [brackets] (a list)")
+            for word in [*fixed, *axes]:
+                _refuse_not_chosen(full, word)
             for point in _points(list(axes.values())):
                 to_plan(compose("config", [*fixed, *point])).task.cells()
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(one_line(error)) from None
+
+
+def _refuse_not_chosen(cfg, word: str) -> None:
+    """UserError for a word such as data.allaml.path=x where allaml is not among the chosen data."""
+    group, _, rest = word.split("=")[0].lstrip("+~").partition(".")
+    name = rest.split(".")[0]
+    if group in plan.GROUPS and name and _not_chosen(cfg, group, name):
+        chosen = [other for other in cfg[group] if not _not_chosen(cfg, group, other)]
+        raise UserError(f"{word}: {name} is not chosen; {group}=[{','.join(chosen)}]")
 
 
 def _split(argv: list[str]) -> tuple[list[str], dict[str, list[str]]]:

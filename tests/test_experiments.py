@@ -60,3 +60,13 @@ def test_a_wrong_value_inside_the_sweep_stops_it_before_anything_is_written(cli,
     code, _, err = cli(*own, "kappa=0.2,-1")
     assert code == 2 and "kappa=-1" in err
     assert not (tmp_path / "results").exists()
+
+
+def test_what_an_experiment_sets_for_a_component_that_was_replaced_is_left_out(cli, tmp_path):
+    words = ["experiment=fig2_scaling", "data=[gaussian]", "scale=smoke", "~data.correlated"]
+    assert set(composition.resolved(words)["data"]) == {"gaussian", "allaml", "glioma"}
+    code, _, err = cli(*words, "data.diabetes.quadratic=false")
+    assert code == 2 and err.count("\n") == 1
+    assert "data.diabetes.quadratic=false: diabetes is not chosen; data=[gaussian,allaml,glioma]" in err
+    code, _, err = cli(*words, "+data.own.n=1")
+    assert code == 2 and "data.own={'n': 1}: expected a component" in err

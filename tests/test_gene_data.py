@@ -153,6 +153,8 @@ def test_mistakes_in_files_are_one_line(tmp_path):
     np.savez(tmp_path / "own.npz", X=X, labels=[0, 1, 0, 1], names=["s", "t", "s", "u"])
     (tmp_path / "own.csv").write_text("a,b\n1,x\n")
     (tmp_path / "own.xls").write_text("")
+    (tmp_path / "names.csv").write_text("Y,g1\n")
+    (tmp_path / "text.npz").write_text("no archive")
     (tmp_path / "cut.mat").write_bytes(b"MATLAB 5.0 MAT-file")
     cases = [
         ({"path": tmp_path / "own.npz"}, "no array 'Y'; it holds X, labels, names"),
@@ -160,6 +162,8 @@ def test_mistakes_in_files_are_one_line(tmp_path):
         ({"path": tmp_path / "own.csv", "label": "status"}, "no column 'status'; it holds a, b"),
         ({"path": tmp_path / "own.csv", "label": "a"}, "column 'b' is not numeric"),
         ({"path": tmp_path / "own.xls"}, "unknown kind of file"),
+        ({"path": tmp_path / "names.csv"}, "a line of names, but no sample"),
+        ({"path": tmp_path / "text.npz"}, "not a .npz file"),
         ({"path": tmp_path / "cut.mat"}, "cannot be read"),
         ({"path": tmp_path / "none.csv"}, "no such file"),
     ]

@@ -54,7 +54,7 @@ class Remembering:
 
         sizes, scores = (9, 2, 1), (0.8, 0.8, 0.5)
         return [
-            Selection({"kappa": 0.1 * k}, np.arange(k), score, predict, [(0, 1.0, 0.3), (5, 0.5, score)])
+            Selection({"kappa": 0.1 * k}, np.arange(k), score, 0.4, predict, [(0, 1.0, 0.3), (5, 0.5, score)])
             for k, score in zip(sizes, scores, strict=True)
         ]
 
@@ -76,9 +76,10 @@ def test_dev_chooses_ties_go_to_the_smaller_and_test_is_read_once():
     assert held == len(data.samples) - 9
 
 
-def test_choice_prefers_accuracy_then_fewer_features_then_the_first():
-    points = [Selection({"i": i}, np.arange(k), a, None) for i, (k, a) in enumerate([(5, 0.7), (3, 0.9), (3, 0.9)])]
-    assert choose(points).settings == {"i": 1}
+def test_choice_prefers_accuracy_then_loss_then_fewer_features_then_the_first():
+    points = [(1, 0.7, 0.1), (2, 0.9, 0.8), (1, 0.9, np.inf), (9, 0.9, 0.3), (3, 0.9, 0.3), (3, 0.9, 0.3)]
+    selections = [Selection({"i": i}, np.arange(k), *score, None) for i, (k, *score) in enumerate(points)]
+    assert choose(selections).settings == {"i": 4} and choose(selections[:4]).settings == {"i": 3}
 
 
 def test_samplings_are_selected_together_where_the_selector_can(monkeypatch):
@@ -212,6 +213,7 @@ WORDS = ("task=gene_selection", "data=expression_file", "data.expression_file.pa
         ("aaaaaaaaa", [], "factor 'Y' has one value, a"),
         ("abb", [], "1 of 3 samples"),
         ("abb", ["protocol=paper"], "3 pairs of sample and label"),
+        ("aaaaaaaaa", ["protocol=paper"], "all samples have one label, 'Y: a'"),
         ("aaabbb", ["data.expression_file.label=status"], "no column 'status'; it holds Y, id, g1, g2"),
         ("aaabbb", ["protocol.clean.factor=age"], "no such factor; there are 'Y' (a 3, b 3)"),
     ],

@@ -49,9 +49,10 @@ def test_selections_say_what_they_claim(name):
         assert set(point.features.tolist()) <= set(range(split.X_train.shape[1]))
         answers = point.predict(split.X_dev)
         assert answers.shape == split.y_dev.shape and set(answers.tolist()) <= {0, 1, 2}
-        assert point.dev_accuracy == np.mean(answers == split.y_dev)
-    best = max(point.dev_accuracy for point in found)
-    assert best > (0.5 if name != "majority" else 0.2)
+        assert point.dev_accuracy == np.mean(answers == split.y_dev) and point.dev_loss > 0
+    best = max(found, key=lambda point: point.dev_accuracy)
+    assert best.dev_accuracy > (0.5 if name != "majority" else 0.2)
+    assert best.dev_loss < np.log(3) + 0.1, "no better than to know nothing"
 
 
 @pytest.mark.parametrize("name", SELECTORS)

@@ -5,6 +5,7 @@ Tables have a row for each sample; .csv, .tsv and .soft may be packed (.gz).
 
 from functools import cached_property
 from pathlib import Path
+from zipfile import is_zipfile
 
 import numpy as np
 
@@ -62,6 +63,8 @@ class Source(LocalFile):
         return self._from_arrays(path, {key: a for key, a in loadmat(path).items() if not key.startswith("__")})
 
     def _npz(self, path: Path) -> Expression:
+        if not is_zipfile(path):
+            raise UserError(f"{path}: not a .npz file, or a damaged one")
         with np.load(path, allow_pickle=False) as arrays:
             return self._from_arrays(path, dict(arrays))
 
@@ -78,6 +81,8 @@ class Source(LocalFile):
         separator = "\t" if ".tsv" in [suffix.lower() for suffix in path.suffixes] else ","
         text = {name: str for name in [*self._labels, *filter(None, [self.sample])]}
         table = pd.read_csv(path, sep=separator, dtype=text, low_memory=False)
+        if table.empty:
+            raise UserError(f"{path}: a line of names, but no sample")
         factors = {label: self._pick(path, "column", table, label).fillna("") for label in self._labels}
         samples = range(1, len(table) + 1) if self.sample is None else self._pick(path, "column", table, self.sample)
         values = table.drop(columns=list(text))

@@ -19,7 +19,7 @@ def draw(records: pd.DataFrame):
     dataset, protocol = curves.iloc[0][["dataset", "protocol"]]
     curves = curves[(curves["dataset"] == dataset) & (curves["protocol"] == protocol)]
     palette = colours(selecting(records))
-    figure, axes = plt.subplots(1, 2, figsize=(6.4, 2.6), layout="constrained")
+    figure, axes = plt.subplots(1, 2, figsize=(6.4, 2.9), layout="constrained")
     for ax, (metric, label) in zip(axes, _CURVES, strict=True):
         for method, rows in curves[curves["metric"] == metric].groupby("method", sort=False):
             # Samplings chose different settings and stop at different steps: each holds its last value.
@@ -30,5 +30,7 @@ def draw(records: pd.DataFrame):
         ax.set(xlabel="step", ylabel=label)
     axes[0].set_title(f"{dataset}, {protocol}")
     axes[1].set_title(f"{curves['seed'].nunique()} samplings")
-    axes[1].legend()
+    axes[0].set_yscale("log")  # the L1 penalty of all weights, which one of them has in its loss, dwarfs the others
+    handles, names = axes[1].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside lower center", ncols=4)
     return figure

@@ -18,7 +18,7 @@ class Protocol:
     """Pairs in the file's order of subsets; random 60/20/20 without regard to class or sample."""
 
     def label(self, data: Expression) -> Labelled:
-        """All pairs of a sample and a label of any factor. UserError for fewer than five."""
+        """All pairs of a sample and a label of any factor. UserError for fewer than five, or for one label only."""
         rows, y, classes = [], [], []
         for factor, labels in data.factors.items():
             for label in dict.fromkeys(labels[labels != ""]):
@@ -29,6 +29,8 @@ class Protocol:
         n = sum(map(len, rows))
         if n < _FEWEST:
             raise UserError(f"{n} pairs of sample and label; 60/20/20 needs at least {_FEWEST}")
+        if len(classes) < 2:
+            raise UserError(f"all samples have one label, '{classes[0]}': nothing to tell")
         return Labelled(np.concatenate(rows), np.concatenate(y), classes, " + ".join(data.factors))
 
     def sample(self, data: Expression, labelled: Labelled, seed: int) -> Sampling:

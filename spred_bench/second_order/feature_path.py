@@ -54,10 +54,6 @@ class PathPoint(NamedTuple):
         """Logits (m, C)."""
         return X[:, self.features] @ self.coef + self.intercept
 
-    def predict(self, X: np.ndarray) -> np.ndarray:
-        """Labels (m,)."""
-        return self.decide(X).argmax(axis=1)
-
 
 class FeaturePath:
     """Solutions at any kappas, each started from the one before: give them in decreasing order.

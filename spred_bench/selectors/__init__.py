@@ -12,6 +12,10 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import log_softmax
+
+# A probability below this costs no more than this: one sample that a method rules out must not decide alone.
+_LEAST_PROBABILITY = 1e-12
 
 
 class Split(NamedTuple):
@@ -27,23 +31,29 @@ class Selection(NamedTuple):
     """One point of a method's grid or path.
 
     settings: what was tuned, {} where nothing is.  features: (k,) indices, the most important first.
-    predict: (m, d) to labels (m,).  curve: (step, training loss, dev accuracy), of methods that train.
+    dev_loss: mean cross entropy on the dev part.  predict: (m, d) to labels (m,).
+    curve: (step, training loss, dev accuracy), of methods that train.
     """
 
     settings: dict
     features: np.ndarray
     dev_accuracy: float
+    dev_loss: float
     predict: Callable[[np.ndarray], np.ndarray]
     curve: tuple[tuple[int, float, float], ...] = ()
 
 
-def scored(settings: dict, features, predict, split: Split, curve=()) -> Selection:
-    """A Selection with the accuracy of `predict` on the dev part."""
-    accuracy = float(np.mean(predict(split.X_dev) == split.y_dev))
-    return Selection(settings, np.asarray(features, dtype=np.int64), accuracy, predict, tuple(curve))
+def scored(settings: dict, features, decide, split: Split, curve=()) -> Selection:
+    """A Selection, its answers the largest of `decide`, and how good those are on the dev part.
 
+    decide: (m, d) to (m, C), the logarithms of the classes' probabilities up to a constant per sample.
+    """
+    scores, at = decide(split.X_dev), (np.arange(len(split.y_dev)), split.y_dev)
+    accuracy = float(np.mean(scores.argmax(axis=1) == split.y_dev))
+    log_probability = np.maximum(log_softmax(np.asarray(scores, dtype=np.float64), axis=1), np.log(_LEAST_PROBABILITY))
+    loss = float(np.nan_to_num(-log_probability[at].mean(), nan=np.inf))
 
-def fitted_on(model, split: Split, features: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-    """The predictor of a scikit-learn classifier fitted to these features of the training part."""
-    model.fit(split.X_train[:, features], split.y_train)
-    return lambda X: model.predict(X[:, features])
+    def predict(X: np.ndarray) -> np.ndarray:
+        return decide(X).argmax(axis=1)
+
+    return Selection(settings, np.asarray(features, dtype=np.int64), accuracy, loss, predict, tuple(curve))

@@ -9,23 +9,24 @@ from unittest import mock
 
 import numpy as np
 from pydantic import Field, PositiveFloat, PositiveInt
-from sklearn.svm import SVC
 
 from spred_bench.components import component
-from spred_bench.selectors import Selection, Split, fitted_on, scored
+from spred_bench.selectors import Selection, Split, scored
+from spred_bench.selectors.classifiers import support_vectors
 from spred_bench.solvers.cd import required
 
 
-def rank(X: np.ndarray, y: np.ndarray, n_features: int, blocks: int, n_jobs: int = 1) -> np.ndarray:
-    """Up to `n_features` indices, the largest coefficient first; the library may find fewer.
+def rank(X, y, n_features: int, blocks: int, n_jobs: int = 1, permutations: int = 3) -> np.ndarray:
+    """Up to `n_features` indices of X (n, d), the largest coefficient first; the library may find fewer.
 
-    Blocks of `blocks` samples, or one of all where there are fewer. Skip where pyHSICLasso is not installed.
+    Blocks of `blocks` samples, or one of all where there are fewer; permutations: M, divisions into blocks, 3 in the
+    library. Skip where pyHSICLasso is not installed.
     """
     hsic = required("pyHSICLasso", "'spred-bench[genes]'")
     model = hsic.HSICLasso()
     with _as_it_expects():
         model.input(np.asarray(X, dtype=np.float64), y)
-        model.classification(num_feat=n_features, B=min(blocks, len(X)), n_jobs=n_jobs)
+        model.classification(num_feat=n_features, B=min(blocks, len(X)), M=permutations, n_jobs=n_jobs)
     return np.array(model.get_index(), dtype=np.int64)
 
 
@@ -59,7 +60,7 @@ class Selector:
         """One point per size and C."""
         order = rank(split.X_train, split.y_train, max(self.n_features), self.blocks)
         return [
-            scored({"n_features": k, "C": C}, order[:k], fitted_on(SVC(C=C), split, order[:k]), split)
+            scored({"n_features": k, "C": C}, order[:k], support_vectors(split, order[:k], n_classes, C), split)
             for k in self.n_features
             for C in self.C
         ]

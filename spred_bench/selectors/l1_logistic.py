@@ -14,6 +14,7 @@ from sklearn.svm import l1_min_c
 
 from spred_bench.components import component
 from spred_bench.selectors import Selection, Split, scored
+from spred_bench.selectors.classifiers import probabilities
 
 _MANY_SAMPLES = 5000
 # scikit-learn 1.8 calls the same penalty by another name.
@@ -38,9 +39,10 @@ class Selector:
     def select(self, split: Split, n_classes: int, seed: int, device: str) -> list[Selection]:
         """One point per C, from the strongest penalty on."""
         smallest = l1_min_c(split.X_train, split.y_train, loss="log")
-        return [self._at(C, split, seed) for C in smallest * np.geomspace(1.2, self.largest_ratio, self.n_points)]
+        strengths = smallest * np.geomspace(1.2, self.largest_ratio, self.n_points)
+        return [self._at(C, split, n_classes, seed) for C in strengths]
 
-    def _at(self, C: float, split: Split, seed: int) -> Selection:
+    def _at(self, C: float, split: Split, n_classes: int, seed: int) -> Selection:
         solver = self.solver
         if solver == "auto":
             solver = "saga" if len(split.X_train) > _MANY_SAMPLES else "liblinear"
@@ -52,4 +54,4 @@ class Selector:
         parts = model.estimators_ if solver == "liblinear" else [model]
         norms = np.linalg.norm(np.concatenate([part.coef_ for part in parts]), axis=0)
         features = np.argsort(-norms, kind="stable")[: np.count_nonzero(norms)]
-        return scored({"C": float(C)}, features, model.predict, split)
+        return scored({"C": float(C)}, features, probabilities(model, n_classes), split)

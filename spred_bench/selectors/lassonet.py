@@ -62,7 +62,7 @@ class Selector:
 
 @torch.no_grad()
 def _compact(network):
-    """(features, the largest skip weights first; predictor) of a LassoNet as it is now, unused inputs left out."""
+    """(features, the largest skip weights first; logits) of a LassoNet as it is now, unused inputs left out."""
     norms = network.skip.weight.norm(dim=0)
     features = torch.argsort(-norms, stable=True)[: int(torch.count_nonzero(norms))]
     skip, first = network.skip.weight[:, features].cpu().clone(), network.layers[0].weight[:, features].cpu().clone()
@@ -70,9 +70,9 @@ def _compact(network):
     out, out_bias = (tensor.cpu().clone() for tensor in network.layers[1].parameters())
     features = features.cpu().numpy()
 
-    def predict(X: np.ndarray) -> np.ndarray:
+    def decide(X: np.ndarray) -> np.ndarray:
         x = torch.from_numpy(np.ascontiguousarray(X[:, features]))
         hidden = torch.relu(x @ first.T + first_bias)
-        return (x @ skip.T + hidden @ out.T + out_bias).argmax(dim=1).numpy()
+        return (x @ skip.T + hidden @ out.T + out_bias).numpy()
 
-    return features, predict
+    return features, decide

@@ -74,7 +74,7 @@ class _Plain(Training):
 
     @torch.no_grad()
     def capture(self):
-        """(features, the largest weights first; predictor) of the network as it is now."""
+        """(features, the largest weights first; logits) of the network as it is now."""
         norms = self.network.hidden.weight.norm(dim=0)
         order = torch.argsort(-norms, stable=True)[: int((norms > _ZERO).sum())]
         features = order.cpu().numpy()
@@ -85,8 +85,8 @@ class _Plain(Training):
         )
 
         @torch.no_grad()
-        def predict(X: np.ndarray) -> np.ndarray:
+        def decide(X: np.ndarray) -> np.ndarray:
             x = torch.from_numpy(np.ascontiguousarray(X[:, features], dtype=np.float32))
-            return (torch.relu(x @ first + first_bias) @ out.T + out_bias).argmax(dim=1).numpy()
+            return (torch.relu(x @ first + first_bias) @ out.T + out_bias).numpy()
 
-        return features, predict
+        return features, decide

@@ -34,4 +34,4 @@ class Selector:
         path = FeaturePath(split.X_train, split.y_train, n_classes, depth=self.depth, intercept=self.intercept)
         kappas = (path.kappa_max or 1.0) * np.geomspace(0.95, self.smallest_ratio, self.n_points)
         points = [path.at(kappa) for kappa in kappas.tolist()]
-        return [scored({"kappa": point.kappa}, point.features, point.predict, split) for point in points]
+        return [scored({"kappa": point.kappa}, point.features, point.decide, split) for point in points]

@@ -73,7 +73,7 @@ class _Masked(Training):
         return _sum_of_losses(network(x), y)
 
     def answers(self, x: Tensor) -> Tensor:
-        return _decide(self.network(x))
+        return _log_probabilities(self.network(x)).argmax(dim=1)
 
     def compact(self) -> None:
         """Cut the inputs whose weights are dead, but those that the loss pulls at more strongly than the penalty."""
@@ -90,7 +90,7 @@ class _Masked(Training):
 
     @torch.no_grad()
     def capture(self):
-        """(features, the largest weights first; predictor) of the network as it is now, the dead left out."""
+        """(features, the largest weights first; log-probabilities) of the network as it is now, the dead left out."""
         norms = self.network.first.weight.norm(dim=0)
         order = torch.argsort(-norms, stable=True)[: int((norms > _DEAD).sum())]
         weight, features = self.network.first.weight[:, order].T.cpu(), self.columns[order].cpu().numpy()
@@ -99,17 +99,17 @@ class _Masked(Training):
         rest.rest.load_state_dict(self.network.rest.state_dict())
 
         @torch.no_grad()
-        def predict(X: np.ndarray) -> np.ndarray:
+        def decide(X: np.ndarray) -> np.ndarray:
             z = torch.from_numpy(np.ascontiguousarray(X[:, features], dtype=np.float32)) @ weight
-            return _decide(rest.heads(z)).numpy()
+            return _log_probabilities(rest.heads(z)).numpy()
 
-        return features, predict
+        return features, decide
 
 
 def _sum_of_losses(logits: Tensor, y: Tensor) -> Tensor:
     return sum(nn.functional.cross_entropy(head, y) for head in logits)
 
 
-def _decide(logits: Tensor) -> Tensor:
-    """The class of the largest probability, averaged over the heads (heads, n, C)."""
-    return logits.softmax(dim=-1).mean(dim=0).argmax(dim=1)
+def _log_probabilities(logits: Tensor) -> Tensor:
+    """(n, C), of the probabilities averaged over the heads (heads, n, C)."""
+    return logits.log_softmax(dim=-1).logsumexp(dim=0)

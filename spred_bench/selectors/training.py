@@ -54,7 +54,7 @@ class Training(ABC):
 
     @abstractmethod
     def capture(self) -> tuple:
-        """(features, the most important first; predictor) of the network as it is now."""
+        """(features, the most important first; what `scored` calls decide) of the network as it is now."""
 
     @abstractmethod
     def compact(self) -> None:

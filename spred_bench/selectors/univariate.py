@@ -7,10 +7,10 @@ import warnings
 import numpy as np
 from pydantic import Field, PositiveFloat, PositiveInt
 from sklearn.feature_selection import f_classif
-from sklearn.svm import SVC
 
 from spred_bench.components import component
-from spred_bench.selectors import Selection, Split, fitted_on, scored
+from spred_bench.selectors import Selection, Split, scored
+from spred_bench.selectors.classifiers import support_vectors
 
 
 @component
@@ -30,7 +30,7 @@ class Selector:
             scores = np.nan_to_num(f_classif(split.X_train, split.y_train)[0], nan=-1.0)
         order = np.argsort(-scores, kind="stable")
         return [
-            scored({"n_features": k, "C": C}, order[:k], fitted_on(SVC(C=C), split, order[:k]), split)
+            scored({"n_features": k, "C": C}, order[:k], support_vectors(split, order[:k], n_classes, C), split)
             for k in self.n_features
             for C in self.C
         ]

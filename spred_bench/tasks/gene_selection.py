@@ -1,8 +1,8 @@
 """Gene selection (paper, section 4.3, Tables 1 and 2): selectors on expression data, under the paper's protocol or a
 clean one, over many random samplings.
 
-The point of a selector's grid or path is chosen by the dev part, of equal ones that with fewest features; the test part
-is read once, by the chosen point.
+The point of a selector's grid or path is chosen by the dev part: accuracy, then cross entropy, then fewest features.
+The test part is read once, by the chosen point.
 """
 
 import json
@@ -111,6 +111,7 @@ class Task:
         for point, selection in enumerate(selections):
             at = {"point": point, "n_selected": len(selection.features), **_at(selection)}
             yield {**at, "metric": "path_accuracy", "split": "dev", "value": selection.dev_accuracy}
+            yield {**at, "metric": "path_loss", "split": "dev", "value": selection.dev_loss}
         chosen = choose(selections)
         end = {**_at(chosen), "time_s": fit_s}
         for step, loss, accuracy in chosen.curve[:: -(-len(chosen.curve) // _N_CURVE_POINTS) or 1]:
@@ -192,8 +193,11 @@ class Task:
 
 
 def choose(selections: list):
-    """The selection of the best dev accuracy; of equal ones that with fewest features, then the first."""
-    return max(selections, key=lambda selection: (selection.dev_accuracy, -len(selection.features)))
+    """The selection of the best dev accuracy; of equal ones the least dev loss, then fewest features, then the first.
+
+    A dev part of 14 samples knows 15 accuracies. What it cannot tell apart by them, a proper score still can.
+    """
+    return min(selections, key=lambda chosen: (-chosen.dev_accuracy, chosen.dev_loss, len(chosen.features)))
 
 
 def _at(selection) -> dict:
