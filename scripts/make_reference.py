@@ -35,7 +35,10 @@ REFERENCES = {
     "table1_genes": ["experiment=table1_genes"],
     "fig5_small": ["experiment=fig5_small"],
     "fig7_histograms": ["experiment=fig7_histograms", "data=[cifar10_subset]", "model=[resnet9]"],
-    "lottery_ticket": ["experiment=lottery_ticket", "data=[cifar10_subset]", "model=[resnet9]"],
+    "lottery_ticket": [
+        *("experiment=lottery_ticket", "data=[cifar10_subset]", "data.cifar10_subset.n_train=6000", "model=[resnet9]"),
+    ],
+    "target_sparsity": ["experiment=target_sparsity"],
     "fig4_mnist_rivals": ["experiment=fig4_mnist_rivals", "launcher=local_pool"],
 }
 # name: the script that writes the rows itself.
@@ -43,6 +46,7 @@ MEASUREMENTS = {
     "runner_overhead": "measure_overhead.py",
     "trainer_overhead": "benchmark_trainer.py",
     "factor_starts": "measure_starts.py",
+    "warm_starts": "measure_warm_starts.py",
 }
 
 
