@@ -161,7 +161,7 @@ def peak_memory_bytes(device=None) -> int | None:
     except ImportError:  # Windows
         return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
+    return peak if sys.platform == "darwin" else peak * 1024  # the BSDs count in KiB
 
 
 def _versions() -> dict[str, str | None]:
