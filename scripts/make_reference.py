@@ -16,6 +16,8 @@ from spred_bench import timing
 from spred_bench.collecting import collect
 
 ROOT = Path(__file__).parent.parent
+# Networks and images of fig5_small.
+SMALL = ("data=[cifar10_subset]", "data.cifar10_subset.n_train=6000", "model=[resnet9]")
 # name: words of the command; the task is the first word's, or the experiment's.
 REFERENCES = {
     "theorems": ["task=theorems"],
@@ -35,8 +37,9 @@ REFERENCES = {
     "table1_genes": ["experiment=table1_genes"],
     "planted_genes": ["experiment=planted_genes"],
     "fig5_small": ["experiment=fig5_small"],
-    "fig7_histograms": ["experiment=fig7_histograms", "data=[cifar10_subset]", "model=[resnet9]"],
-    "lottery_ticket": ["experiment=lottery_ticket", "data=[cifar10_subset]", "model=[resnet9]"],
+    "fig7_histograms": ["experiment=fig7_histograms", *SMALL],
+    "lottery_ticket": ["experiment=lottery_ticket", "method=[spred]", *SMALL],
+    "target_sparsity": ["experiment=target_sparsity"],
     "fig4_mnist_rivals": ["experiment=fig4_mnist_rivals", "launcher=local_pool"],
 }
 # name: the script that writes the rows itself.
@@ -44,6 +47,7 @@ MEASUREMENTS = {
     "runner_overhead": "measure_overhead.py",
     "trainer_overhead": "benchmark_trainer.py",
     "factor_starts": "measure_starts.py",
+    "warm_starts": "measure_warm_starts.py",
 }
 
 

@@ -1,23 +1,24 @@
-"""How to split the weights of a dense network into factors: spred from a trained network, by each split.
+"""How to split the weights of a dense network into factors: `python scripts/measure_warm_starts.py [folder]`.
 
-    python scripts/measure_warm_starts.py [--data-dir data] [--seeds 3] [--output warm_starts.csv]
-
-ResNet-9 is trained densely, made redundant by each split, trained on with spred, pruned by magnitude at several
-compressions and fine-tuned, all by the parts of the task `pruning`. Accuracy is on held-out training images. The splits
-of w = u v differ in u^2 - v^2: 1 - w^2 (unit), that of a typical weight (off_balance), a tenth of it
-(nearly_balanced), 0 (balanced), or that of two independent Gaussian factors of the product's variance (random).
+ResNet-9 is trained densely on a part of CIFAR-10, made redundant by each split, trained on with spred, pruned by
+magnitude at several compressions and fine-tuned, all by the parts of the task `pruning`. Accuracy is on held-out
+training images. The splits of w = u v differ in u^2 - v^2: 1 - w^2 (unit), that of a typical weight (off_balance), a
+tenth of it (nearly_balanced), 0 (balanced), or that of two independent Gaussian factors of the product's variance
+(random). Rows go to the folder (default: results/reference/warm_starts); the images are looked for in SPRED_DATA_DIR,
+or in data. Minutes.
 """
 
-import argparse
 import copy
-import csv
+import os
+import sys
 from pathlib import Path
 
 import torch
+from reference_rows import Measurement
 from torch import Tensor, nn
 
 from spred_bench.classification import Recipe, accuracy
-from spred_bench.data import digits, image_file
+from spred_bench.data.image_file import Source
 from spred_bench.methods.spred import Method as Spred
 from spred_bench.methods.weight_decay import Method as WeightDecay
 from spred_bench.models.resnet9 import Model
@@ -25,8 +26,8 @@ from spred_bench.pruning import masking, training
 from spred_bench.redundancy import factors_of
 from spred_bench.splits import to_device
 
-COMPRESSIONS = (10, 30, 100)
-COLUMNS = ("split", "kappa", "lr_multiplier", "seed", "compression", "metric", "value")
+COMPRESSIONS, KAPPAS, SEEDS = (10, 30, 100), (1e-3, 3e-3), 2
+N_TRAIN, EPOCHS = 6000, 4
 
 
 def with_imbalance(weight: Tensor, gamma: Tensor) -> tuple[Tensor, Tensor]:
@@ -89,41 +90,28 @@ class Given:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data-dir", type=Path, help="folder of cifar10_subset.npz; without it, scikit-learn's digits")
-    parser.add_argument("--n-train", type=int, default=10800, help="images of CIFAR-10")
-    parser.add_argument("--epochs", type=float, default=8)
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--kappas", type=float, nargs="+", default=[3e-4, 1e-3])
-    parser.add_argument("--multipliers", type=float, nargs="+", default=[5.0])
-    parser.add_argument("--output", type=Path, help="write the rows as CSV")
-    options = parser.parse_args()
     torch.set_num_threads(1)
-    if options.data_dir:
-        source = image_file.Source(path=options.data_dir / "cifar10_subset.npz", n_train=options.n_train)
-        data, augmentation = to_device(source.load(0), 0.2, "cpu", standardise=True), (4, True)
-    else:
-        data, augmentation = to_device(digits.Source().load(0), 0.4, "cpu", standardise=True), (1, False)
+    folder = Path(os.environ.get("SPRED_DATA_DIR", "data"))
+    data = to_device(Source(Path("cifar10_subset.npz"), N_TRAIN, folder).load(0), 0.2, "cpu", standardise=True)
     how = {"autocast": "bfloat16", "channels_last": True}
-    recipe = Recipe(options.epochs, 64, 0.1, "sgd", "one_cycle", **how)
-    setting = training.Setting(data, Model(width=8), recipe, Recipe(1, 64, 2e-3, "adam", **how), *augmentation)
-    found = []
-    for seed in range(options.seeds):
+    recipe, tuning = Recipe(EPOCHS, 64, 0.1, "sgd", "one_cycle", **how), Recipe(0.5, 64, 2e-3, "adam", "linear", **how)
+    setting = training.Setting(data, Model(width=8), recipe, tuning, crop_padding=4, flip=True)
+    keys = ["model", "width", "n_train", "epochs", "init", "kappa", "l1_strength", "compression"]
+    measurement = Measurement("warm_starts", *sys.argv[1:2] or [None], keys)
+    common = {"dataset": "cifar10_subset", "model": "resnet9", "width": 8, "n_train": len(data.train.labels)}
+    common |= {"epochs": EPOCHS, "split": "dev"}
+    for seed in range(SEEDS):
         dense = training.train(setting, WeightDecay(), 2.5e-4, seed).network
-        print("dense", seed, f"{100 * accuracy(dense, data.dev.images, data.dev.labels):.1f}", flush=True)
-        for kappa in options.kappas:
-            for multiplier in options.multipliers:
-                for split in SPLITS:
-                    method = Warm(weight_decay=5e-4, lr_multiplier=multiplier)
-                    method.split = split
-                    rows = list(measure(setting, dense, method, kappa, seed))
-                    found += [(split, kappa, multiplier, seed, *row) for row in rows]
-                    shown = "  ".join(f"{ratio}: {100 * value:.1f}" for ratio, _, value in rows)
-                    print(f"{split:16} kappa {kappa:g} multiplier {multiplier:g} seed {seed}  {shown}", flush=True)
-    if options.output:
-        with open(options.output, "w", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerows([COLUMNS, *found])
+        score = accuracy(dense, data.dev.images, data.dev.labels).item()
+        measurement.add("dense_accuracy", score, **common, method="weight_decay", seed=seed, kappa=2.5e-4)
+        for kappa in KAPPAS:
+            for init in SPLITS:
+                method = Warm(weight_decay=5e-4, lr_multiplier=5.0)
+                method.split = init
+                where = {**common, "method": "spred", "seed": seed, "init": init, "kappa": kappa}
+                for ratio, metric, value in measure(setting, dense, method, kappa, seed):
+                    measurement.add(metric, value, **where, l1_strength=2 * kappa, compression=ratio)
+    measurement.write()
 
 
 if __name__ == "__main__":

@@ -49,35 +49,15 @@ def every(steps: int, callback: Callback) -> When:
     return When(callback, lambda trainer: trainer.step % steps == 0 or trainer.finished)
 
 
-def every_epoch(callback: Callback, epochs: int = 1) -> When:
-    """Before the first step, after each `epochs` epochs, and at the end."""
-    return When(callback, lambda t: t.step % (epochs * t.batches.steps_per_epoch) == 0 or t.finished)
+def every_epoch(callback: Callback) -> When:
+    """Before the first step, after each epoch, and at the end."""
+    return When(callback, lambda trainer: trainer.step % trainer.batches.steps_per_epoch == 0 or trainer.finished)
 
 
-def at(steps: Iterable[int], callback: Callback, and_end: bool = False) -> When:
-    """At these steps exactly; `and_end` adds the end, wherever the run stops."""
+def at(steps: Iterable[int], callback: Callback) -> When:
+    """At these steps exactly."""
     chosen = frozenset(int(step) for step in steps)
-    return When(callback, lambda trainer: trainer.step in chosen or (and_end and trainer.finished))
-
-
-def at_end(callback: Callback) -> When:
-    """Once, when the run has stopped; `trainer.status` says why."""
-    return When(callback, lambda trainer: trainer.finished)
-
-
-def every_seconds(seconds: float, callback: Callback) -> When:
-    """At the start, each `seconds` of training time, and the end. Not reproducible: not for results."""
-    last_s = None
-
-    def due(trainer) -> bool:
-        nonlocal last_s
-        now_s = trainer.stopwatch.peek_s()
-        if last_s is not None and now_s - last_s < seconds and not trainer.finished:
-            return False
-        last_s = now_s
-        return True
-
-    return When(callback, due)
+    return When(callback, lambda trainer: trainer.step in chosen)
 
 
 def recorder(measure: Callable[..., dict]) -> Callback:

@@ -57,12 +57,13 @@ class Sigmoid(NamedTuple):
 def fit_sigmoid(compression, accuracy, floor: float) -> Sigmoid | None:
     """Least squares in log10 of the compression, (n,) each; `floor` is chance.
 
-    None with less than four compressions, or below twice chance. The midpoint is within a decade of the points.
+    None with less than four compressions, those within some per cent being one, or below twice chance. The midpoint is
+    within a decade of the points.
     """
     from scipy.optimize import least_squares
 
     x, y = np.log10(np.asarray(compression, float)), np.asarray(accuracy, float)
-    if len(np.unique(x)) < 4 or y.max() < 2 * floor:
+    if len(np.unique(x.round(1))) < 4 or y.max() < 2 * floor:
         return None
 
     def residuals(values):

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from spred_bench import sparsity
-from spred_bench.callbacks import every, recorder
+from spred_bench.callbacks import KeepBest, every, every_epoch, recorder
 from spred_bench.checkpoint import Checkpoints
 from spred_bench.classification import Recipe, accuracy, fit
 from spred_bench.splits import Data
@@ -53,11 +53,13 @@ def train_all(
     criteria: Criteria,
     threshold: float,
     checkpoints: Callable[[str], Checkpoints | None] = lambda name: None,
+    patience: int | None = None,
 ) -> list[Trained]:
     """Train one network per kappa from the same start, stacked if there are several; finalize at `threshold`.
 
     A stack in which one network diverges goes back as a whole: its networks are then trained one by one.
-    `checkpoints` gives those of a training by its name.
+    `checkpoints` gives those of a training by its name.  patience: epochs without a better dev accuracy after which one
+    network stops, at its best; None trains to the end and takes the end.
     """
     device = data.train.images.device
     generator = torch.Generator().manual_seed(seed)
@@ -73,12 +75,19 @@ def train_all(
 
     steps = -(-len(data.train.labels) // recipe.batch_size) * recipe.epochs
     callbacks = [every(max(round(steps / _N_CURVE_POINTS), 1), recorder(progress))]
+    best = KeepBest(lambda run: accuracy(run.model, data.dev.images, data.dev.labels), patience)
+    if patience is not None:
+        callbacks.append(every_epoch(best))
     kept = checkpoints("together" if len(kappas) > 1 else f"kappa={kappas[0]}")
     images, labels = data.train.images, data.train.labels
     run = fit(network, method, strength, images, labels, recipe, seed=seed, callbacks=callbacks, checkpoints=kept)
     if run.status == "diverged" and len(kappas) > 1:
         alone = [train_all(model, method, [k], data, recipe, seed, criteria, threshold, checkpoints) for k in kappas]
         return [trained for [trained] in alone]
+    step = run.step
+    if patience is not None and run.status != "diverged":
+        best.restore(network)
+        step = best.best_step
     network = method.finalize(network, threshold)
     singles = [network] if len(kappas) == 1 else network.unstack()
     curves = [
@@ -86,7 +95,7 @@ def train_all(
         for k in range(len(kappas))
     ]
     return [
-        Trained(single, kappa, run.status, run.step, run.elapsed_s, len(kappas), curve)
+        Trained(single, kappa, run.status, step, run.elapsed_s, len(kappas), curve)
         for single, kappa, curve in zip(singles, kappas, curves, strict=True)
     ]
 

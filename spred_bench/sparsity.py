@@ -62,12 +62,6 @@ def compression_ratio(weights: Iterable[Tensor], threshold: float) -> float:
     return total / left if left else float("inf")
 
 
-def group_sparsity(weight: Tensor, dims: int | tuple[int, ...], threshold: float) -> float:
-    """Fraction of the groups that extend along `dims` whose root mean square is <= threshold."""
-    rms = weight.square().mean(dims).sqrt()
-    return (rms <= threshold).double().mean().item()
-
-
 def dead_nodes(outgoing: Tensor, threshold: float) -> Tensor:
     """(hidden,) mask by the paper's definition: the mean magnitude of a column of `outgoing` (out, hidden) is below
     `threshold` (1e-4 there)."""

@@ -11,11 +11,9 @@ from spred_bench.callbacks import (
     KeepBest,
     Progress,
     at,
-    at_end,
     evaluating,
     every,
     every_epoch,
-    every_seconds,
 )
 from spred_bench.trainer import train
 
@@ -40,18 +38,14 @@ def test_callbacks_run_before_each_step_and_once_at_the_end():
         note("plain"),
         every(2, note("every")),
         at([1, 4], note("at")),
-        at([1], note("at and end"), and_end=True),
         every_epoch(note("epoch")),
-        at_end(note("end")),
     ]
     descend(data, max_steps=5, callbacks=callbacks)
     assert seen == {
         "plain": [0, 1, 2, 3, 4, 5],
         "every": [0, 2, 4, 5],
         "at": [1, 4],
-        "at and end": [1, 5],
         "epoch": [0, 3, 5],
-        "end": [5],
     }
 
 
@@ -65,25 +59,6 @@ def test_keep_best_restores_the_best_and_stops_after_patience():
     assert run.model.tolist() == seen[1]
     with pytest.raises(RuntimeError, match="nothing to restore"):
         KeepBest(float).restore(run.model)
-
-
-def test_every_seconds_is_asked_of_the_training_clock():
-    class FakeRun:
-        finished = False
-        seconds = 0.0
-
-        @property
-        def stopwatch(self):
-            return self
-
-        def peek_s(self):
-            return self.seconds
-
-    run, callback, due = FakeRun(), every_seconds(10, lambda run: None), []
-    for run.seconds in (0, 4, 9, 11, 20, 22):
-        due.append(callback.due(run))
-    run.finished = True
-    assert [*due, callback.due(run)] == [True, False, False, True, False, True, True]
 
 
 def test_evaluating_puts_each_mode_back():

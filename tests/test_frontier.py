@@ -45,4 +45,5 @@ def test_the_sigmoid_finds_what_made_the_points(true):
 
 def test_no_sigmoid_through_too_few_points_or_chance():
     assert frontier.fit_sigmoid([1, 10, 100], [0.9, 0.5, 0.1], 0.1) is None
+    assert frontier.fit_sigmoid([1.01, 1.02, 1.03, 10, 100], [0.9, 0.9, 0.9, 0.5, 0.1], 0.1) is None
     assert frontier.fit_sigmoid([1, 10, 100, 1000], [0.1] * 4, 0.1) is None

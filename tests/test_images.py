@@ -30,8 +30,13 @@ def test_grey_and_colour_images_become_channels_first():
         ({"x_test": X[:, :, :2]}, r"\(1, 2, 2\) in x_test"),
         ({"x_train": X.astype(float)}, "between 0 and 1"),
         ({"y_train": Y[:3]}, "4 images in x_train, 3 labels"),
-        ({"y_train": Y + 1}, "0, 1, ..."),
-        ({"y_test": Y * 2}, "0, 1, ..."),
+        (
+            {"x_train": np.zeros((4, 3, 8, 8), np.uint8)},
+            r"\(4, 3, 8, 8\), channels first; expected \(n, h, w, channels\)",
+        ),
+        ({"y_train": Y + 1}, r"classes in y_train are 1, 2; expected 0, 1, 2, \.\.\. without a gap"),
+        ({"y_train": Y - 1}, "classes in y_train are -1, 0;"),
+        ({"y_test": Y * 2}, "y_test holds class 2; expected the classes of y_train, 0 to 1"),
         ({"y_train": Y.astype(float)}, "whole numbers"),
     ],
 )

@@ -184,6 +184,20 @@ def test_weight_decay_kills_nodes_and_spred_leaves_exact_zeros():
         assert value(rows, "removed_accuracy", 0.03, split="test") > 0.8
 
 
+def test_patience_stops_each_network_at_its_best():
+    wide = {"epochs": 30, "learning_rate": 0.1, "kappas": [1e-3, 1e-2]}
+    whole, early = rows_of(make_task(**wide)), rows_of(make_task(**wide, patience=2))
+    for kappa in wide["kappas"]:
+        curve = whole[(whole["metric"] == "curve_accuracy") & (whole["kappa"] == kappa)]
+        end = early[(early["metric"] == "accuracy") & (early["split"] == "dev") & (early["kappa"] == kappa)]
+        assert 0 < end["step"].item() < curve["step"].max()
+        seen = early[(early["metric"] == "curve_accuracy") & (early["kappa"] == kappa)]
+        assert seen["step"].max() > end["step"].item() and end["value"].item() >= seen["value"].max()
+    assert (early.loc[early["metric"] == "trained_together", "value"] == 1).all()
+    with pytest.raises(ValueError, match="stack=2 trains as one, but patience"):
+        make_task(stack=2, patience=1)
+
+
 def test_cells_name_what_trains_together():
     cell = make_task(kappas=[1e-3, 0.1]).cells()[0]
     assert isinstance(cell, Cell) and cell.id == "digits/weight_decay/seed=0/model=mlp/kappas=0.001 0.1"

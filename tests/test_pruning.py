@@ -120,13 +120,23 @@ def test_layers_that_lost_everything_are_named_and_nothing_is_nan():
 
 
 @pytest.mark.parametrize("method", [weight_decay.Method(), l1.Method(), spred.Method(init="independent")])
-def test_a_kappa_that_kills_the_network_ends_at_chance(method):
+def test_a_kappa_that_kills_the_network_ends_at_chance_and_says_so(method, capsys):
     table = rows_of(
-        make_task(method={"m": method}, kappas={"m": [2.0]}, learning_rate=0.01, epochs=3, compressions=[10])
+        make_task(
+            method={"m": method},
+            kappas={"m": [8.0]},
+            zero_threshold=0.05,
+            learning_rate=0.01,
+            epochs=3,
+            compressions=[10],
+        )
     )
     assert set(table["status"]) <= {"done", "diverged"}
     assert value(table, "fine_tuned_accuracy", split="test") < 0.2
     assert table.loc[~table["metric"].str.endswith("compression_ratio"), "value"].notna().all()
+    if isinstance(method, spred.Method):
+        assert "kappa 8 is too large: no weight is above 0.05" in capsys.readouterr().err
+        assert (table.loc[table["metric"] == "n_empty_layers", "note"] == "no weight left").all()
 
 
 def setting() -> training.Setting:
@@ -186,7 +196,14 @@ def test_standardised_by_the_training_rows_alone():
     assert data.test.images.mean().abs() > 1e-5
 
 
-def test_mistakes_end_in_one_line(cli):
+def test_mistakes_end_in_one_line(cli, tmp_path):
+    own = {"x_train": np.zeros((20, 8, 8), np.uint8), "y_train": np.arange(20) % 4}
+    np.savez(tmp_path / "own.npz", **own, x_test=own["x_train"], y_test=own["y_train"] + 6)
+    code, _, err = cli("task=pruning", "data=image_file", "data.image_file.path=own.npz")
+    assert code == 2 and "own.npz: y_test holds class 6" in err and err.count("\n") == 1
+    torch.save(resnet9.Model(width=3).build((1, 8, 8), 10, torch.Generator()).state_dict(), tmp_path / "other.pt")
+    code, _, err = cli("task=pruning", "scale=smoke", "method=[l1]", "task.warm_start=other.pt")
+    assert code == 2 and "task.warm_start=other.pt does not fit ResNet9" in err and err.count("\n") == 1
     code, _, err = cli("task=pruning", "method=[spred_nodes]")
     assert code == 2 and "task.kappas.spred_nodes" in err and err.count("\n") == 1
     code, _, err = cli("task=pruning", "task.compressions=[0.5]")

@@ -24,24 +24,31 @@ COMMANDS = {
         200,
     ),
 }
+PRUNING = [
+    *("task=pruning", "scale=smoke", "method=[spred]", "model=[mlp]", "model.mlp.activation=relu", "device=cpu"),
+    *("task.epochs=5", "task.fine_tune_epochs=5", "task.compressions=[10]", "task.ticket_compressions=[10]"),
+]
 # The last two: what the first use of an optimizer and of the images would load in every process anew.
 PRELOAD = ["slow_training", "spred_bench.stacked", "spred_bench.nodes", "torch._dynamo", "sklearn.model_selection"]
 
 
 def newest(folder) -> list[tuple[str, int]]:
     """(folder, step) of the checkpoints there are."""
-    found = folder.glob("*/*/checkpoints/*/*/step-*.pt")
+    found = folder.glob("*/*/checkpoints/**/step-*.pt")
     return [(str(path.parent), int(re.search(r"\d+", path.name)[0])) for path in found]
 
 
-def attempt(config, signum=None) -> pool.Ended:
-    """The run in a process, which gets the signal as soon as there is a checkpoint that was not there before."""
+def attempt(config, signum=None, beyond=()) -> pool.Ended:
+    """The run in a process, which gets the signal as soon as there is a checkpoint that was not there before.
+
+    `beyond`: folders of trainings whose checkpoints do not count.
+    """
     folder = Path(config["results_dir"])
     known = newest(folder)
 
     def strike(pid: int) -> None:
         deadline = time.monotonic() + 120
-        while set(newest(folder)) <= set(known) and time.monotonic() < deadline:
+        while all(new in known or new[0] in beyond for new in newest(folder)) and time.monotonic() < deadline:
             time.sleep(0.01)
         os.kill(pid, signum)
 
@@ -81,3 +88,20 @@ def test_killed_three_times_in_the_middle_of_a_cell(name, tmp_path):
     pd.testing.assert_frame_equal(rows(tmp_path / "rough"), rows(tmp_path / "calm"))
     table = pd.read_csv(*tmp_path.glob("rough/*/*/records.csv"))
     assert (table.loc[table["metric"] == "train_s", "value"] >= n_steps * slow_training.STEP_S).all()
+
+
+def test_pruning_killed_in_training_in_fine_tuning_and_in_a_ticket(tmp_path):
+    calm, rough = ({**composition.resolved(PRUNING), "results_dir": str(tmp_path / kind)} for kind in ("calm", "rough"))
+    seen = set()
+    for signum in (signal.SIGKILL, signal.SIGTERM, signal.SIGKILL):
+        attempt(rough, signum, beyond=seen)
+        new = {folder for folder, _ in newest(tmp_path / "rough")} - seen
+        assert len(new) == 1
+        seen |= new
+    assert sum("training-" in folder for folder in seen) == 1
+    n_steps = 5 * (5 * 20)  # of the training, the fine-tuning and three tickets
+    code, steps = attempt(rough).result
+    assert code == 0 and steps < n_steps
+    assert attempt(calm).result == (0, n_steps)
+    pd.testing.assert_frame_equal(rows(tmp_path / "rough"), rows(tmp_path / "calm"))
+    assert set(rows(tmp_path / "rough")["stage"]) == {"train", "prune", "ticket"}

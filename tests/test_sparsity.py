@@ -35,16 +35,13 @@ def test_scale_free_count_is_relative_to_the_strongest_node_above_a_floor():
     assert sparsity.dead_nodes_relative(INCOMING * 1e-6, OUTGOING * 1e-6, ratio=1e-3, floor=1e-8).all()
 
 
-def test_zeros_ratio_and_groups_of_hand_made_tensors():
+def test_zeros_and_ratio_of_hand_made_tensors():
     weights = [torch.tensor([[1.0, 1e-6, 0.0], [0.0, -1e-3, 2.0]]), torch.tensor([0.5, -1e-6])]
     assert sparsity.n_zeros(weights, 0.0) == 2
     assert sparsity.n_zeros(weights, 1e-5) == 4
     assert sparsity.weight_sparsity(weights, 1e-5) == 0.5
     assert sparsity.compression_ratio(weights, 1e-5) == 2.0
     assert math.isinf(sparsity.compression_ratio(weights, 2.0))
-    assert sparsity.group_sparsity(torch.tensor([[3e-3, 4e-3], [0.0, 0.0]]), 1, 3.6e-3) == 1.0
-    assert sparsity.group_sparsity(torch.tensor([[3e-3, 4e-3], [0.0, 0.0]]), 1, 3.5e-3) == 0.5
-    assert sparsity.group_sparsity(torch.tensor([[3e-3, 4e-3], [0.0, 0.0]]), 0, 1e-2) == 1.0
 
 
 def test_products_count_not_their_factors():

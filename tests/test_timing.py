@@ -132,5 +132,14 @@ def test_git_state(tmp_path):
     assert git_state(tmp_path) == {"sha": state["sha"], "dirty": True}
 
 
-def test_peak_memory_is_in_bytes():
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system's own count is taken")
+def test_peak_memory_is_in_bytes_and_the_process_own_whatever_started_it():
     assert peak_memory_bytes() > 2**23
+    script = "from spred_bench.timing import peak_memory_bytes; print(peak_memory_bytes())"
+    thin, fat = (
+        f"{ballast}; import subprocess, sys; print(subprocess.run([sys.executable, '-c', {script!r}], "
+        "capture_output=True, text=True).stdout)"
+        for ballast in ("pass", "kept = bytearray(2**29)")
+    )
+    peaks = [int(subprocess.run([sys.executable, "-c", text], capture_output=True).stdout) for text in (thin, fat)]
+    assert 2**23 < peaks[1] < 2 * peaks[0] < 2**29

@@ -6,7 +6,7 @@ from torch import nn
 
 from spred_bench import schedules
 from spred_bench.batches import Minibatches
-from spred_bench.callbacks import at_end, every, recorder
+from spred_bench.callbacks import When, every, recorder
 from spred_bench.timing import Stopwatch
 from spred_bench.trainer import Trainer, train
 
@@ -126,7 +126,7 @@ def test_step_zero_is_measured_before_anything_moves():
 )
 def test_statuses(options, status, step):
     measured = []
-    ends = at_end(lambda run: measured.append((run.status, run.step)))
+    ends = When(lambda run: measured.append((run.status, run.step)), lambda run: run.finished)
     run = descend(**options | {"callbacks": [*options.get("callbacks", []), ends]})
     assert (run.status, run.step) == (status, step)
     assert measured == [(status, step)]

@@ -52,9 +52,15 @@ def checked(name: str, x_train, y_train, x_test, y_test) -> Images:
     for split, x, y in (("train", x_train, y_train), ("test", x_test, y_test)):
         if len(x) != len(y) or not len(x):
             raise UserError(f"{name}: {len(x)} images in x_{split}, {len(y)} labels in y_{split}")
-    n_classes = int(y_train.max()) + 1
-    if y_train.min() < 0 or y_test.min() < 0 or y_test.max() >= n_classes or len(np.unique(y_train)) != n_classes:
-        raise UserError(f"{name}: labels must be 0, 1, ... with every class in y_train")
+    classes = np.unique(y_train)
+    n_classes = len(classes)
+    if not np.array_equal(classes, np.arange(n_classes)):
+        shown = ", ".join(map(str, classes[:5])) + (", ..." if n_classes > 5 else "")
+        raise UserError(f"{name}: the classes in y_train are {shown}; expected 0, 1, 2, ... without a gap")
+    if unknown := sorted(set(y_test.tolist()) - set(classes.tolist())):
+        raise UserError(
+            f"{name}: y_test holds class {unknown[0]}; expected the classes of y_train, 0 to {n_classes - 1}"
+        )
     return Images(x_train, y_train, x_test, y_test, n_classes)
 
 
@@ -62,6 +68,8 @@ def _pixels(name: str, key: str, array) -> np.ndarray:
     array = np.asarray(array)
     if array.ndim not in (3, 4) or 0 in array.shape:
         raise UserError(f"{name}: {key} has shape {array.shape}; expected (n, h, w) or (n, h, w, channels)")
+    if array.ndim == 4 and array.shape[1] in (1, 3) and array.shape[3] > 4:
+        raise UserError(f"{name}: {key} has shape {array.shape}, channels first; expected (n, h, w, channels)")
     if array.dtype != np.uint8:
         inside = array.dtype.kind == "f" and np.isfinite(array).all() and array.min() >= 0 and array.max() <= 1
         if not inside:

@@ -26,7 +26,8 @@ def zeros(network: nn.Module) -> Iterator[dict]:
     weights = sparsity.weights_of(network)
     parameters = sparsity.weights_of(network, with_vectors=True)
     empty = [name for name, weight in weights.items() if not weight.any()]
-    note = f"no weight left in {', '.join(empty)}" if empty else ""
+    which = f" in {', '.join(empty)}" if len(empty) < len(weights) else ""
+    note = f"no weight left{which}" if empty else ""
     yield {"metric": "weight_sparsity", "value": sparsity.weight_sparsity(weights.values(), 0.0), "note": note}
     for metric, counted in (("compression_ratio", weights), ("parameter_compression_ratio", parameters)):
         ratio = sparsity.compression_ratio(counted.values(), 0.0)

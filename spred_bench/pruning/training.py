@@ -116,6 +116,8 @@ def train(
     landings = [callback.landing for callback in moving if isinstance(callback, TargetSparsity)]
     figures |= {f"target_{name}": value for landing in landings for name, value in landing.items()}
     network = method.finalize(network, threshold)
+    if not any(weight.any() for weight in sparsity.weights_of(network).values()):
+        tqdm.write(f"kappa {kappa:g} is too large: no weight is above {threshold:g} after training", file=sys.stderr)
     return Trained(network, run.status, run.step, run.elapsed_s, run.rows, rewinds.kept, figures)
 
 

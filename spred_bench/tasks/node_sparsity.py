@@ -28,6 +28,7 @@ class Task:
     dev_fraction: part of the training images held out; curves and ranks are read there.
     weight_thresholds: what counts as a zero weight.  zero_threshold: what a method turns into exact zeros at the end.
     stack: kappas trained together, as one module; auto takes all of them where that is faster, else one.
+    patience: stop after so many epochs without a better dev accuracy and go back to the best; kappas one by one.
     """
 
     data: dict[str, Any]
@@ -49,6 +50,7 @@ class Task:
     weight_thresholds: list[PositiveFloat] = Field([1e-4], min_length=1)
     zero_threshold: NonNegativeFloat = 1e-6
     stack: Literal["auto"] | PositiveInt = "auto"
+    patience: PositiveInt | None = None
     kappa: Annotated[float, Field(ge=0)] | None = None
     seed: NonNegativeInt = 0
     device: str = "cpu"
@@ -59,6 +61,10 @@ class Task:
 
     def __post_init__(self):
         require_data(self.data, Images)
+        if self.patience is not None and self.stack not in ("auto", 1):
+            raise ValueError(
+                f"stack={self.stack} trains as one, but patience stops each alone; expected stack=auto or 1"
+            )
         self._read, self._on_device = {}, {}
 
     def cells(self) -> list[Cell]:
@@ -103,6 +109,7 @@ class Task:
             criteria,
             self.zero_threshold,
             checkpoints=lambda name: checkpoint.of_cell(self, cell, name),
+            patience=self.patience,
         ):
             strength = {"kappa": trained.kappa, "l1_strength": 2 * trained.kappa}
             for row in nodes.measure(trained, data, criteria):
@@ -111,7 +118,7 @@ class Task:
     def _stack_size(self, data: str, model: str, n_kappas: int) -> int:
         if self.stack != "auto":
             return self.stack
-        if not hasattr(self.model[model], "stack"):
+        if self.patience is not None or not hasattr(self.model[model], "stack"):
             return 1
         if self.device.startswith("cuda"):
             return n_kappas

@@ -4,6 +4,7 @@ Every pruned network is a cell; the cells of one training share it through its c
 chosen on dev, and test images are looked at once a network is finished.
 """
 
+import itertools
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -90,6 +91,7 @@ class Task:
         for source in self.data.values():
             if hasattr(source, "check"):
                 source.check()
+        self._check_warm_start()
         found = []
         for data in self.data:
             for model in self.model:
@@ -99,6 +101,11 @@ class Task:
                             keys = {"model": model, "kappa": kappa}
                             found += [Cell(data, method, seed, keys | stage) for stage in self._stages(method)]
         return found
+
+    def _check_warm_start(self) -> None:
+        """Refuse a file that does not fit (UserError) before anything is trained."""
+        for data, model in itertools.product(self.data, self.model) if self.warm_start else ():
+            self._setting(Cell(data, "", self.seed, {"model": model})).build(self.seed)
 
     def _kappas(self, method: str) -> list[float]:
         if getattr(self.method[method], "target_sparsity", None) is not None:
