@@ -7,7 +7,7 @@ the number of patches seen, and so does the window over which codes count: early
 old codes mislead, later the noise does.
 
 What was tried and was slower: gradient steps with momentum on B, divided by each atom's curvature (three times as many
-patches to the same objective); sums without forgetting; batches of constant size; more than one sweep.
+patches to the same objective); longer and shorter windows; batches that grow faster; codes to 1 %.
 """
 
 from collections.abc import Sequence
@@ -31,7 +31,8 @@ _WINDOW = 1.5  # batches over which codes count, at least
 class Learner:
     """gap: relative duality gap of the codes.
 
-    first_batch, growth: a batch has first_batch + growth * (patches seen) patches, an eighth of all at most.
+    first_batch, growth: a batch has first_batch (or a quarter of the atoms) + growth * (patches seen) patches, an eighth
+    of all at most.
     window_atoms, window: codes count over the last window_atoms * (atoms) patches, or window * (patches seen) if that
     is more, but over no more than one pass.
     """
@@ -47,10 +48,11 @@ class Learner:
         X, atoms = torch.from_numpy(problem.X), torch.from_numpy(problem.start()).T.contiguous()
         n, (k, m) = len(X), atoms.shape
         units = Units(X, k, max(1, min(_UNIT, _ENTRIES // k, n // (2 * _BATCHES))), problem.seed)
+        first = max(self.first_batch, k // 4)
         statistics, last_use, n_seen = Statistics(k, m), torch.zeros(k), 0
         monitor.restart()
         while not monitor(n_seen, lambda B=atoms.T: B.numpy()):
-            batch = units.draw(min(self.first_batch + self.growth * n_seen, n / _BATCHES))
+            batch = units.draw(min(first + self.growth * n_seen, n / _BATCHES))
             coded = units.encode(batch, Dictionary(atoms.T), problem.kappa, self.gap)
             size = sum(len(x) for x, _ in coded)
             n_seen += size
