@@ -31,10 +31,9 @@ _WINDOW = 1.5  # batches over which codes count, at least
 class Learner:
     """gap: relative duality gap of the codes.
 
-    first_batch, growth: a batch has first_batch (or a quarter of the atoms) + growth * (patches seen) patches, an eighth
-    of all at most.
-    window_atoms, window: codes count over the last window_atoms * (atoms) patches, or window * (patches seen) if that
-    is more, but over no more than one pass.
+    first_batch, growth: a batch has first_batch (a quarter of the atoms, if that is more) + growth * (patches seen)
+    patches, an eighth of all at most.  window_atoms, window: codes count over the last window_atoms * (atoms) patches,
+    or window * (patches seen) if that is more, but over no more than one pass.
     """
 
     gap: PositiveFloat = 0.03
