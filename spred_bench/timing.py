@@ -6,6 +6,7 @@ Importing this module does not load torch; it is consulted only where the proces
 import contextlib
 import os
 import platform
+import re
 import subprocess
 import sys
 import time
@@ -162,6 +163,25 @@ def peak_memory_bytes(device=None) -> int | None:
         return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024  # the BSDs count in KiB
+
+
+def reset_peak() -> int | None:
+    """Memory of the process now, in bytes, and the start of a new peak; None where the system does not tell."""
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+        return _status_bytes("VmRSS")
+    except OSError:
+        return None
+
+
+def added_bytes(before: int | None) -> int | None:
+    """Largest memory since `reset_peak`, which returned `before`, above what there was then."""
+    return None if before is None else max(_status_bytes("VmHWM") - before, 0)
+
+
+def _status_bytes(name: str) -> int:
+    text = Path("/proc/self/status").read_text()
+    return int(re.search(rf"{name}:\s+(\d+) kB", text).group(1)) * 1024
 
 
 def _versions() -> dict[str, str | None]:

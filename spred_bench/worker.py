@@ -7,7 +7,6 @@ import ctypes
 import json
 import os
 import queue
-import re
 import signal
 import sys
 import threading
@@ -17,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from spred_bench import components, lasso
+from spred_bench import components, lasso, timing
 from spred_bench.errors import Skip
 from spred_bench.lasso import LassoProblem
 from spred_bench.monitor import Monitor
@@ -89,11 +88,10 @@ def _serve(request, X, Y, say) -> None:
     solver = components.build("solver", {"_target_": request["target"], **request["parameters"]})
     problem = LassoProblem(X, Y, request["alpha"])
     say("warm", warm_up(solver, problem))
-    before = reset_peak()
+    before = timing.reset_peak()
     monitor = _Reporter(say, problem, request["gap_targets"], request["time_limit_s"])
     solver.solve(problem, monitor)
-    added = None if before is None else max(_status_bytes("VmHWM") - before, 0)
-    say("done", {"status": monitor.status, "added_bytes": added})
+    say("done", {"status": monitor.status, "added_bytes": timing.added_bytes(before)})
 
 
 def warm_up(solver, problem: LassoProblem) -> float:
@@ -126,20 +124,6 @@ def _load(folder: Path):
     else:
         X = np.load(folder / "X.npy", allow_pickle=False)
     return X, np.load(folder / "Y.npy", allow_pickle=False)
-
-
-def reset_peak() -> int | None:
-    """Memory in use now, in bytes, and the start of a new peak; None where the system does not tell."""
-    try:
-        Path("/proc/self/clear_refs").write_text("5")
-        return _status_bytes("VmRSS")
-    except OSError:
-        return None
-
-
-def _status_bytes(name: str) -> int:
-    text = Path("/proc/self/status").read_text()
-    return int(re.search(rf"{name}:\s+(\d+) kB", text).group(1)) * 1024
 
 
 if __name__ == "__main__":

@@ -165,7 +165,7 @@ def test_arrays_of_the_users(tmp_path):
     with pytest.raises(UserError, match=r"float64 of shape \(9,\); expected images"):
         image_array.Source(path=tmp_path / "flat.npy").check()
     np.save(tmp_path / "objects.npy", np.array([{}]))
-    with pytest.raises(UserError, match="cannot be read"):
+    with pytest.raises(UserError, match=r"is no \.npy or \.npz file of numbers"):
         image_array.Source(path=tmp_path / "objects.npy").check()
     images[1, 2, 3] = np.nan
     np.save(tmp_path / "nan.npy", images)

@@ -7,7 +7,7 @@ import scipy.sparse
 
 from spred_bench import plots
 from spred_bench.data.photographs import Source
-from spred_bench.errors import Skip
+from spred_bench.errors import Skip, UserError
 from spred_bench.learners import alternating_fista, minibatch_cd, random_patches, spams
 from spred_bench.learning_curves import times_to_best_peer
 from spred_bench.sparse_coding import encode, objective
@@ -79,6 +79,18 @@ def test_learning_helps_and_all_learners_start_alike(run):
     assert value(rows, "final_objective", method="random_patches", n_atoms=20) < value(
         rows, "final_objective", method="random_patches", n_atoms=10
     )
+
+
+def test_a_learner_may_have_a_time_limit_of_its_own():
+    rows = rows_of(make_task(n_atoms=[10], time_limits_s={"minibatch_cd": 1e-9}))
+    assert rows.groupby("method")["time_limit_s"].unique().map(list).to_dict() == {
+        "random_patches": [60.0],
+        "minibatch_cd": [1e-9],
+    }
+    ends = rows[rows["metric"] == "final_objective"].set_index("method")["step"]
+    assert ends["minibatch_cd"] == 256, "one step, and the time was over"
+    with pytest.raises(UserError, match=r"task.time_limits_s.cd: no such learner here; there are random_patches, mini"):
+        make_task(time_limits_s={"cd": 1.0})
 
 
 def test_figures_come_from_the_rows_and_the_files_beside_them(run, tmp_path):

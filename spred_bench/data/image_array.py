@@ -63,5 +63,7 @@ class Source(PatchSource):
                 return loaded[self.key]
         except UserError:
             raise
+        except ValueError:  # NumPy speaks of pickles here, and of how to load them
+            raise UserError(f"data.path={path}: is no .npy or .npz file of numbers") from None
         except Exception as error:  # zip, numpy and the disk each fail in their own way on a cut or foreign file
             raise UserError(f"data.path={path}: cannot be read ({type(error).__name__}: {error})") from None

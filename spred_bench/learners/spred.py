@@ -1,100 +1,115 @@
-"""Online spred: codes s = w * v exact to a few percent, the dictionary by descent with momentum.
+"""Online spred: codes s = w * v exact to a few percent, the dictionary fitted to the sums over recent codes.
 
-By the envelope theorem the gradient of min_s |x - B s|^2 + 2 kappa |s|_1 in B is -2 (x - B s) s', codes held fixed:
-all that a step needs of a batch. Three things make it fast. Codes are those of `spred_bench.sparse_coding.encoder`,
-only to a gap of 3 % of |x|^2 and started from the patch's last ones, kept sparse. An atom's gradient is divided by the
-mean square of its code, its curvature, and goes through momentum. Batches begin with as many patches as there are
-atoms and grow by as many with every pass: early on the number of steps counts, later the noise.
+Codes are those of `spred_bench.sparse_coding.encoder`, only to a gap of 3 % of |x|^2 and started from the patch's last
+ones, which are kept for all patches, packed. Given codes, Eq. (7) is a least-squares problem in B that needs no more
+than S'S and S'X (`spred_bench.sparse_coding.statistics`): one sweep over the atoms after each batch. Batches grow with
+the number of patches seen, and so does the window over which codes count: early on the number of steps matters and
+old codes mislead, later the noise does.
 
-What was tried and was slower: fitting the dictionary to sums over all last codes, as online learning does (old codes
-hold it back), more momentum, tighter codes; batches of constant size stall.
+What was tried and was slower: gradient steps with momentum on B, divided by each atom's curvature (three times as many
+patches to the same objective); longer and shorter windows; batches that grow faster; codes to 1 %.
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 import torch
-from pydantic import NonNegativeFloat, PositiveFloat
+from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor
 
 from spred_bench.components import component
 from spred_bench.sparse_coding.encoder import Dictionary, run_blocks, solve_block
+from spred_bench.sparse_coding.statistics import Packed, Statistics, pack, unpack
 
-_LEAST = 256  # patches of the first batch
 _ENTRIES = 2**18  # of a unit's codes: what one thread works on fits its cache
-_MEMORY = 5000  # patches over which an atom's curvature is averaged, at least one batch
-_FLOOR = 0.05  # of the mean curvature: what the curvature of a rare atom is raised by
+_UNIT = 64  # patches of a unit, at most
+_BATCHES = 8  # in a pass, at least
+_WINDOW = 1.5  # batches over which codes count, at least
 
 
 @component
 class Learner:
-    """learning_rate, momentum: of the dictionary.  gap: relative duality gap of the codes.
+    """gap: relative duality gap of the codes.
 
-    growth: patches by which the batch grows in one pass, as a multiple of the first batch.
+    first_batch, growth: a batch has first_batch (a quarter of the atoms, if that is more) + growth * (patches seen)
+    patches, an eighth of all at most.  window_atoms, window: codes count over the last window_atoms * (atoms) patches,
+    or window * (patches seen) if that is more, but over no more than one pass.
     """
 
-    learning_rate: PositiveFloat = 0.4
-    momentum: NonNegativeFloat = 0.9
     gap: PositiveFloat = 0.03
-    growth: NonNegativeFloat = 1.0
+    first_batch: PositiveInt = 256
+    growth: NonNegativeFloat = 0.04
+    window_atoms: PositiveFloat = 8.0
+    window: NonNegativeFloat = 0.2
 
     def learn(self, problem, monitor) -> None:
         """Steps until the monitor says stop."""
         X, atoms = torch.from_numpy(problem.X), torch.from_numpy(problem.start()).T.contiguous()
-        first = min(len(X), max(_LEAST, problem.n_atoms))
-        units = Units(X, problem.n_atoms, min(_ENTRIES // problem.n_atoms, first // 2), problem.seed)
-        velocity, curvature = torch.zeros_like(atoms), torch.zeros(len(atoms))
-        last_use, n_seen = torch.zeros(len(atoms)), 0
+        n, (k, m) = len(X), atoms.shape
+        units = Units(X, k, max(1, min(_UNIT, _ENTRIES // k, n // (2 * _BATCHES))), problem.seed)
+        first = max(self.first_batch, k // 4)
+        statistics, last_use, n_seen = Statistics(k, m), torch.zeros(k), 0
         monitor.restart()
         while not monitor(n_seen, lambda B=atoms.T: B.numpy()):
-            size = first * (1 + self.growth * n_seen / len(X))
-            n, squares, gradient, worst = units.visit(size, Dictionary(atoms.T), problem.kappa, self.gap)
-            share = 1.0 if n_seen == 0 else min(1.0, n / _MEMORY)
-            n_seen += n
-            curvature.lerp_(squares / n, share)
-            scale = curvature + _FLOOR * curvature.mean().clamp_min(1e-30)
-            velocity = self.momentum * velocity + gradient / (n * scale[:, None])
-            atoms = torch.nn.functional.normalize(atoms + self.learning_rate * velocity, dim=1)
-            last_use[squares > 0] = n_seen
-            revive(atoms, velocity, curvature, last_use, n_seen, len(X), worst)
+            batch = units.draw(min(first + self.growth * n_seen, n / _BATCHES))
+            coded = units.encode(batch, Dictionary(atoms.T), problem.kappa, self.gap)
+            size = sum(len(x) for x, _ in coded)
+            n_seen += size
+            window = max(min(max(self.window_atoms * k, self.window * n_seen), n), _WINDOW * size)
+            statistics.add(coded, weight=1 - size / window)
+            statistics.sweep(atoms)
+            last_use[np.concatenate([codes.index for _, codes in coded])] = n_seen
+            dead = torch.nonzero(last_use < n_seen - n).flatten()
+            if len(dead):
+                dead = revive(atoms, dead, *coded[-1])
+                statistics.drop(dead)
+                last_use[dead] = n_seen
 
 
-def revive(atoms, velocity, curvature, last_use, n_seen: int, patience: int, worst: Tensor) -> None:
-    """Atoms that no code used in `patience` patches become, in place, the residuals (c, m) of the worst-coded ones."""
-    dead = torch.nonzero(last_use < n_seen - patience).flatten()[: len(worst)]
-    if len(dead):
-        atoms[dead] = torch.nn.functional.normalize(worst[: len(dead)], dim=1)
-        velocity[dead], curvature[dead], last_use[dead] = 0.0, curvature.mean(), float(n_seen)
+def revive(atoms: Tensor, dead: Tensor, x: Tensor, codes: Packed) -> Tensor:
+    """Atoms (k, m) with the numbers `dead` become, in place, what codes leave of the patches x (b, m) coded worst.
+
+    Which of them: no more than there are patches.
+    """
+    residual = x - torch.from_numpy(unpack(codes, len(atoms))) @ atoms
+    dead = dead[: len(x)]
+    worst = residual[residual.square().sum(1).topk(len(dead)).indices]
+    atoms[dead] = torch.nn.functional.normalize(worst, dim=1)
+    return dead
 
 
 class Units:
-    """The patches (n, m) in fixed units of neighbours in a random order, each with the codes of its last visit."""
+    """The patches (n, m) in fixed units of `size` in a random order, each with the codes of its last visit."""
 
     def __init__(self, X: Tensor, k: int, size: int, seed: int):
-        self._rng = np.random.default_rng([seed, 2])
+        self._rng, self._k = np.random.default_rng([seed, 2]), k
         order = torch.from_numpy(self._rng.permutation(len(X)))
-        self._patches = [X[rows] for rows in order.split(max(1, size))]
-        self._codes = [torch.zeros(len(x), k).to_sparse() for x in self._patches]
+        self._patches = [X[rows] for rows in order.split(size)]
+        self._codes = [pack(np.zeros((len(x), k), np.float32)) for x in self._patches]
         self._queue: list[int] = []
 
-    def visit(self, n_patches: float, dictionary: Dictionary, kappa: float, gap: float):
-        """Code the next units, about `n_patches` patches; how many these were, and with S their codes (n, k):
+    def __len__(self) -> int:
+        return len(self._patches)
 
-        diag(S'S) (k,), S'(X - S B') (k, m) and the residuals of the patches coded worst (c, m).
-        """
-        batch, n = [], 0
-        while not batch or n + len(self._patches[batch[-1]]) // 2 < n_patches:
-            self._queue = self._queue or self._rng.permutation(len(self._patches)).tolist()
+    def draw(self, n_patches: float) -> list[int]:
+        """The next units, about `n_patches` patches and one unit at least; each unit once before any comes again."""
+        batch: list[int] = []
+        for _ in range(min(max(1, round(n_patches / len(self._patches[0]))), len(self))):
+            self._queue = self._queue or self._rng.permutation(len(self)).tolist()
             if self._queue[-1] in batch:
                 break
             batch.append(self._queue.pop())
-            n += len(self._patches[batch[-1]])
+        return batch
 
-        def work(unit: int):
-            x, S = self._patches[unit], self._codes[unit].to_dense()
-            solve_block(x, S, dictionary, kappa, gap)
-            residual = x - S @ dictionary.atoms
-            self._codes[unit] = S.to_sparse()
-            worst = residual[residual.square().sum(1).topk(min(2, len(x))).indices]
-            return S.square().sum(0), S.T @ residual, worst
+    def encode(
+        self, batch: Sequence[int], dictionary: Dictionary, kappa: float, gap: float
+    ) -> list[tuple[Tensor, Packed]]:
+        """Improve the codes of these units to the relative gap `gap`; patches and codes of each."""
 
-        squares, gradients, worst = zip(*run_blocks(work, batch), strict=True)
-        return n, sum(squares), sum(gradients), torch.cat(worst)
+        def work(unit: int) -> None:
+            S = torch.from_numpy(unpack(self._codes[unit], self._k))
+            solve_block(self._patches[unit], S, dictionary, kappa, gap)
+            self._codes[unit] = pack(S.numpy())
+
+        run_blocks(work, batch)
+        return [(self._patches[unit], self._codes[unit]) for unit in batch]

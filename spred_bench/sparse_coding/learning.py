@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spred_bench.sparse_coding import encode, objective
-from spred_bench.timing import Stopwatch
+from spred_bench.timing import Stopwatch, added_bytes, reset_peak
 
 # Dictionaries are judged at time_limit_s, and this factor earlier, and again, down to _FIRST of it.
 _TIME_RATIO = 2**0.5
@@ -62,6 +62,7 @@ class Monitor:
 
     Whatever the learner, codes come from one exact solver and columns have norm one. It says stop at `time_limit_s`
     on the learner's clock or after `max_passes` over the patches, and where a dictionary is no longer finite.
+    `added_bytes`: the largest memory of learning and judging above what there was before, None where nobody tells.
     """
 
     def __init__(self, problem: CodingProblem, held_out: np.ndarray, time_limit_s: float, max_passes: float | None):
@@ -70,6 +71,7 @@ class Monitor:
         self.trace: list[Judged] = []
         self.dictionary = None
         self.status = "done"
+        self.added_bytes: int | None = None
         self._next_s = 0.0
         self.restart()
 
@@ -77,10 +79,10 @@ class Monitor:
         """Set the clock to zero: a learner calls it when everything is loaded and its copy of the data is made."""
         self.watch = Stopwatch(self.problem.device).start()
 
-    def ladder(self, batch_size: int) -> Iterator[int]:
+    def ladder(self, batch_size: int, ratio: int = 2) -> Iterator[int]:
         """Numbers of steps for a black box, which learns from scratch for each and then calls the monitor.
 
-        They double up to the one that fills the time limit; each has a clock of its own.
+        They grow by `ratio` up to the one that fills the time limit; each has a clock of its own.
         """
         n_steps, most = 1, math.ceil(min(self.max_seen, 1e18) / batch_size)
         while True:
@@ -91,7 +93,7 @@ class Monitor:
             # Times vary by some percent from run to run: nearly full is full.
             if n_steps == most or elapsed > 0.9 * self.time_limit_s or self.status == "diverged":
                 return
-            n_steps = min(2 * n_steps, math.ceil(1.02 * n_steps * self.time_limit_s / elapsed), most)
+            n_steps = min(ratio * n_steps, math.ceil(1.02 * n_steps * self.time_limit_s / elapsed), most)
 
     def __call__(self, n_seen: int, dictionary: Callable[[], np.ndarray]) -> bool:
         """Judge this dictionary if its time has come; True when the learner should stop."""
@@ -126,6 +128,8 @@ def learn(learner, problem: CodingProblem, held_out: np.ndarray, time_limit_s: f
     """Let `learner` work on `problem`; the monitor, which holds the trace and the last dictionary judged."""
     monitor = Monitor(problem, held_out, time_limit_s, max_passes)
     monitor(0, problem.start)
+    before = reset_peak()
     monitor.restart()
     learner.learn(problem, monitor)
+    monitor.added_bytes = added_bytes(before)
     return monitor

@@ -22,9 +22,9 @@ class Task:
     """Every learner on every set of patches, for every number of atoms and seed.
 
     kappas: strengths of Eq. (7); the top-level `kappa`, where given, replaces them.  time_limit_s: of learning, on the
-    learner's own clock, evaluation left out.  max_passes: over the patches, if that comes first.  gap: relative
-    duality gap of the codes that the last dictionary is measured with.  keep_dictionaries: beside the rows, for the
-    figure of the filters.
+    learner's own clock, evaluation left out.  time_limits_s: of single learners, by name, instead.  max_passes: over
+    the patches, if that comes first.  gap: relative duality gap of the codes that the last dictionary is measured
+    with.  keep_dictionaries: beside the rows, for the figure of the filters.
     """
 
     data: dict[str, Any]
@@ -32,6 +32,7 @@ class Task:
     n_atoms: list[PositiveInt] = Field(min_length=1)
     kappas: list[PositiveFloat] = Field(min_length=1)
     time_limit_s: PositiveFloat = 60.0
+    time_limits_s: dict[str, PositiveFloat] = Field(default_factory=dict)
     max_passes: PositiveFloat | None = None
     n_seeds: PositiveInt = 1
     gap: Annotated[float, Field(gt=0, lt=1)] = 1e-6
@@ -42,11 +43,15 @@ class Task:
     run_folder: ClassVar = None
 
     key_columns: ClassVar = (
-        *("data", "n_patches", "patch_side", "whitening", "n_atoms", "kappa", "l1_strength", "threshold", "file"),
+        *("data", "n_patches", "patch_side", "whitening", "n_atoms", "kappa", "l1_strength", "time_limit_s"),
+        *("threshold", "file"),
     )
 
     def __post_init__(self):
         require_data(self.data, Patches)
+        for name in self.time_limits_s:
+            if name not in self.learner:
+                raise UserError(f"task.time_limits_s.{name}: no such learner here; there are {', '.join(self.learner)}")
         self._loaded = {}
 
     def cells(self) -> list[Cell]:
@@ -80,14 +85,14 @@ class Task:
         problem = learning.CodingProblem(
             patches.train, cell.keys["n_atoms"], cell.keys["kappa"], cell.seed, self.device
         )
-        learned = learning.learn(
-            self.learner[cell.method], problem, patches.held_out, self.time_limit_s, self.max_passes
-        )
+        time_limit_s = self.time_limits_s.get(cell.method, self.time_limit_s)
+        learned = learning.learn(self.learner[cell.method], problem, patches.held_out, time_limit_s, self.max_passes)
         keys = {
             "n_patches": len(patches.train),
             "patch_side": patches.side,
             "whitening": patches.whitening.description,
             "l1_strength": 2 * problem.kappa,
+            "time_limit_s": time_limit_s,
             "split": "held_out",
             "status": learned.status,
         }
@@ -101,6 +106,7 @@ class Task:
         end = {**keys, "step": learned.trace[-1].n_seen, "time_s": learned.trace[-1].time_s}
         for row in rows:
             yield {**end, **row}
+        yield {**end, "metric": "added_memory_bytes", "value": learned.added_bytes}
         skipped = ", ".join(patches.skipped)
         yield {**end, "metric": "skipped_images", "value": len(patches.skipped), "note": skipped}
         yield {**end, "metric": "constant_patches", "value": patches.n_constant}
