@@ -155,8 +155,7 @@ def peak_memory_bytes(device=None) -> int | None:
 
         return torch.cuda.max_memory_allocated(device)
     if sys.platform == "linux":  # not getrusage: there a process begins with the peak of the one that started it
-        lines = Path("/proc/self/status").read_text().splitlines()
-        return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")), None)
+        return _status_bytes("VmHWM")
     try:
         import resource
     except ImportError:  # Windows
