@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -53,6 +54,23 @@ def solve_by_gram(rows: Tensor, Y: Tensor, alpha: float, tol: float, coef: Tenso
         gaps[crowded.numpy()] = found.numpy()
 
 
+class _State(NamedTuple):
+    """Where each of m targets is: W (m, p), residuals R (m, n), their correlations Q (m, p), gaps, pending or not;
+    penalties reached, (size of the working set, columns in play); working sets as in `compact.Held`.
+    """
+
+    W: np.ndarray
+    R: np.ndarray
+    Q: np.ndarray
+    gaps: np.ndarray
+    pending: np.ndarray
+    levels: np.ndarray
+    counts: np.ndarray
+    columns: np.ndarray
+    member: np.ndarray
+    grams: np.ndarray
+
+
 def solve_in_rounds(design: Design, Y: Tensor, alpha: float, tol: float, coef: Tensor, gaps: np.ndarray) -> int:
     """Lasso of the targets Y (n, m) on the columns of `design`: fills coef (m, p), gaps (m,), infinite if given up.
 
@@ -60,21 +78,28 @@ def solve_in_rounds(design: Design, Y: Tensor, alpha: float, tol: float, coef: T
     """
     n, p = design.shape
     m, X = Y.shape[1], design.X
-    rows, Y = X.T.numpy(), Y.T.contiguous()
+    Y = Y.T.contiguous()
     B = Y @ X / n
     refuse_non_finite(B)
-    W, R, Q, Y = coef.numpy(), Y.numpy().copy(), B.numpy().copy(), Y.numpy()
-    levels = np.abs(B.numpy()).max(1)
-    counts = np.zeros((m, 2), np.int64)  # size of the working set, columns in play
-    room = np.empty((m, CAPACITY), np.int64), np.zeros((m, p), np.bool_), np.empty((m, CAPACITY, CAPACITY))
-    pending = np.ones(m, np.bool_)
+    state = _State(
+        W=coef.numpy(),
+        R=Y.numpy().copy(),
+        Q=B.numpy().copy(),
+        gaps=gaps,
+        pending=np.ones(m, np.bool_),
+        levels=B.abs().amax(1).numpy(),
+        counts=np.zeros((m, 2), np.int64),
+        columns=np.empty((m, CAPACITY), np.int64),
+        member=np.zeros((m, p), np.bool_),
+        grams=np.empty((m, CAPACITY, CAPACITY)),  # touched only where columns are in play
+    )
     for rounds in range(_MOST_ROUNDS):
-        _in_threads(_advance, m, rows, Y, B.numpy(), Q, alpha, tol, rounds, levels, counts, *room, W, R, gaps, pending)
-        left = np.flatnonzero(pending)
+        _in_threads(_advance, m, X.T.numpy(), Y.numpy(), B.numpy(), alpha, tol, rounds, state)
+        left = np.flatnonzero(state.pending)
         if not len(left):
             break
-        Q[left] = (torch.from_numpy(R[left]) @ X).numpy() / n
-    gaps[pending] = np.inf
+        state.Q[left] = (torch.from_numpy(state.R[left]) @ X).numpy() / n
+    gaps[state.pending] = np.inf
     return rounds
 
 
@@ -89,28 +114,26 @@ def _in_threads(function: Callable, n_targets: int, *arrays) -> None:
 
 
 @compiled
-def _advance(
-    first, last, rows, Y, B, Q, alpha, tol, rounds, levels, counts, columns, member, grams, W, R, gaps, pending
-):
+def _advance(first, last, rows, Y, B, alpha, tol, rounds, state):
     """Judge the pending ones of targets `first` to `last`, and take those above `tol` through one round."""
     n = rows.shape[1]
     packed, nothing = np.empty((CAPACITY, n)), np.empty(0, np.int64)
     for t in range(first, last):
-        if not pending[t]:
+        if not state.pending[t]:
             continue
-        yy = np.dot(Y[t], Y[t])
-        gaps[t] = certify(R[t], Q[t], W[t], Y[t], yy, alpha, n) if yy > 0 else 0.0
-        if gaps[t] <= tol:
-            pending[t] = False
+        y, w, r, q, yy = Y[t], state.W[t], state.R[t], state.Q[t], np.dot(Y[t], Y[t])
+        state.gaps[t] = certify(r, q, w, y, yy, alpha, n) if yy > 0 else 0.0
+        if state.gaps[t] <= tol:
+            state.pending[t] = False
             continue
-        for i in range(counts[t, 0]):
-            packed[i] = rows[columns[t, i]]
-        held = Held(columns[t], member[t], packed, grams[t])
-        at = Standing(levels[t], counts[t, 0], counts[t, 1], rounds)
-        at = one_round(rows, Y[t], B[t], Q[t], alpha, at, nothing, held, W[t], R[t])
-        levels[t], counts[t, 0], counts[t, 1] = at.level, at.size, at.active
+        size, active = state.counts[t]
+        for i in range(size):
+            packed[i] = rows[state.columns[t, i]]
+        held = Held(state.columns[t], state.member[t], packed, state.grams[t])
+        at = one_round(rows, y, B[t], q, alpha, Standing(state.levels[t], size, active, rounds), nothing, held, w, r)
+        state.levels[t], state.counts[t, 0], state.counts[t, 1] = at.level, at.size, at.active
         if at.size < 0:
-            pending[t], gaps[t] = False, np.inf
+            state.pending[t], state.gaps[t] = False, np.inf
 
 
 @compiled
