@@ -158,9 +158,9 @@ def test_time_to_the_best_peer_is_the_first_judged_time_that_is_as_good():
     columns = {"data": "d", "n_patches": 9, "n_atoms": 2, "kappa": 1.0, "seed": 0}
     curves = {"spams": [(1, 9.0), (2, 5.0)], "cd": [(1, 9.5), (2, 6.0)], "spred": [(0.1, 7.0), (0.2, 4.9), (0.3, 4.0)]}
     rows = [
-        {**columns, "method": method, "metric": metric, "time_s": time, "value": value}
+        {**columns, "method": method, "metric": metric, "step": 1000 * time, "time_s": time, "value": value}
         for method, points in curves.items()
-        for metric, chosen in (("objective", points), ("final_objective", points[-1:]))
+        for metric, chosen in (("objective", [(0, 4.5), *points]), ("final_objective", points[-1:]))
         for time, value in chosen
     ]
     table = times_to_best_peer(pd.DataFrame(rows)).set_index("method")

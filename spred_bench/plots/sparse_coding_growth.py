@@ -12,7 +12,7 @@ _AXES = {"n_atoms": "number of atoms k", "n_patches": "number of patches"}
 def draw(records: pd.DataFrame):
     """One row of panels for each of the two numbers that varies, the other at its most frequent value."""
     import matplotlib.pyplot as plt
-    from matplotlib.ticker import NullFormatter
+    from matplotlib.ticker import LogLocator, NullFormatter
 
     ends = records[records["metric"] == "final_objective"]
     varying = [column for column in _AXES if ends[column].nunique() > 1]
@@ -38,7 +38,9 @@ def draw(records: pd.DataFrame):
             ax.minorticks_off()
         panels[0].set_ylabel("held-out objective at the end")
         panels[1].set(yscale="log", ylabel="time to the best peer's end (s)")
-        panels[1].yaxis.set_minor_formatter(NullFormatter())  # decades are labels enough
+        panels[1].yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        panels[1].yaxis.set_major_formatter("{x:g}")
+        panels[1].yaxis.set_minor_formatter(NullFormatter())
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 4))
     return figure
