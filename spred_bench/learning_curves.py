@@ -29,9 +29,11 @@ def best_of_both(records: pd.DataFrame) -> list[str]:
 def times_to_best_peer(records: pd.DataFrame) -> pd.DataFrame:
     """First judged time at which a learner is no worse than the best peer ends, per learner, problem and seed.
 
+    The common start, before any step, does not count: where atoms are many it may be better than what follows soon.
+
     Columns PROBLEM, method, seed, target (that end, the seed's own), time_s (NaN where the learner does not get there).
     """
-    curves = records[records["metric"] == "objective"]
+    curves = records[(records["metric"] == "objective") & (records["step"] > 0)]
     ends = records[records["metric"] == "final_objective"]
     found = []
     for (*problem, seed), runs in curves.groupby([*PROBLEM, "seed"], sort=False):

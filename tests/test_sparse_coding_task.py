@@ -155,7 +155,7 @@ def test_fista_reaches_the_codes_of_the_exact_solver():
 
 
 def test_time_to_the_best_peer_is_the_first_judged_time_that_is_as_good():
-    columns = {"data": "d", "n_patches": 9, "n_atoms": 2, "kappa": 1.0, "seed": 0}
+    columns = {"data": "d", "n_patches": 9, "n_atoms": 2, "kappa": 1.0, "seed": 0, "step": 1}
     curves = {"spams": [(1, 9.0), (2, 5.0)], "cd": [(1, 9.5), (2, 6.0)], "spred": [(0.1, 7.0), (0.2, 4.9), (0.3, 4.0)]}
     rows = [
         {**columns, "method": method, "metric": metric, "time_s": time, "value": value}

@@ -38,7 +38,9 @@ def draw(records: pd.DataFrame):
             ax.minorticks_off()
         panels[0].set_ylabel("held-out objective at the end")
         panels[1].set(yscale="log", ylabel="time to the best peer's end (s)")
-        panels[1].yaxis.set_minor_formatter(NullFormatter())  # decades are labels enough
+        low, high = panels[1].get_ylim()
+        if high > 10 * low:
+            panels[1].yaxis.set_minor_formatter(NullFormatter())  # decades are labels enough
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 4))
     return figure
