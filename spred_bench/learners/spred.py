@@ -6,8 +6,9 @@ than S'S and S'X (`spred_bench.sparse_coding.statistics`): one sweep over the at
 the number of patches seen, and so does the window over which codes count: early on the number of steps matters and
 old codes mislead, later the noise does.
 
-What was tried and was slower: gradient steps with momentum on B, divided by each atom's curvature (three times as many
-patches to the same objective); longer and shorter windows; batches that grow faster; codes to 1 %.
+What was tried and was slower: longer and shorter windows; batches that grow faster; codes to 1 %. Gradient steps with
+momentum on B, divided by each atom's curvature, take two to three times as many patches at first, but go on where this
+flattens: with 256 atoms and 40,000 patches they are lower from 300,000 patches on (259.8 against 261.1 at 850,000).
 """
 
 from collections.abc import Sequence
