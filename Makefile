@@ -48,5 +48,5 @@ fig%: $(INSTALLED) ## run and draw an experiment: make fig1, make fig2_left ARGS
 clean: ## remove the environment and caches, keep the results
 	rm -rf $(VENV) .pytest_cache .ruff_cache
 
-reference: $(INSTALLED) ## make all reference rows again from nothing (an hour and a half on two idle cores)
+reference: $(INSTALLED) ## make all reference rows again from nothing (hours on two idle cores)
 	$(BIN)/python scripts/make_reference.py
