@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help run test figures claims report readme reference paper clean
+.PHONY: help run test figures claims report numbers reference paper clean
 
 help: ## show this list
 	@grep -hE '^[a-z0-9_%-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -34,8 +34,8 @@ claims: $(INSTALLED) ## judge every claim of the paper by the committed rows: RE
 report: $(INSTALLED) ## one HTML page with claims, figures, settings and machines: report.html
 	$(BIN)/spred-bench report $(RESULTS)
 
-readme: $(INSTALLED) ## write the README's numbers and tables from the committed rows
-	$(BIN)/python scripts/readme_numbers.py
+numbers: $(INSTALLED) ## write the numbers and tables of README and docs from the committed rows
+	$(BIN)/python scripts/written_numbers.py
 
 paper: $(INSTALLED) ## list the runs at the paper's size, for a CUDA machine, with estimated hours
 	@$(BIN)/spred-bench claims --paper
