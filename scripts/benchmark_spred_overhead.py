@@ -1,6 +1,6 @@
 """What spred adds to a training step of ResNet18 for CIFAR: time of paired steps, peak memory.
 
-    python scripts/benchmark_spred_overhead.py [--pairs 15] [--threads 2] [--output results/reference/spred_overhead]
+    python scripts/benchmark_spred_overhead.py [folder] [--pairs 15] [--threads 2]
 
 A dense step and a spred step in turn, in one process, on the same batch; a ratio is of two neighbours in time, and
 which goes first alternates. A step is forward, backward and update: SGD with momentum, weight decay. Memory is
@@ -8,19 +8,17 @@ the peak of a process that makes three steps and nothing else. Images are random
 """
 
 import argparse
-import csv
-import json
+import itertools
 import statistics
 import subprocess
 import sys
 import time
-from datetime import UTC, datetime
-from pathlib import Path
 
 import torch
+from reference_rows import Measurement
 from torch import nn
 
-from spred_bench import __version__, optimizers, records, timing
+from spred_bench import optimizers, timing
 from spred_bench.device import FlushDenormals, resolve_device
 from spred_bench.forward import Forward
 from spred_bench.methods.spred import Method as Spred
@@ -29,11 +27,8 @@ from spred_bench.models.resnet18 import Model
 
 METHODS = {"dense": WeightDecay(), "spred": Spred(), "spred_depth3": Spred(depth=3)}
 KAPPA = 2.5e-4
-COLUMNS = [
-    *records.FIRST_COLUMNS,
-    *("width", "batch_size", "precision", "threads", "device", "compile", "pair", "kappa", "l1_strength"),
-    *records.LAST_COLUMNS,
-]
+PRECISIONS = ("bfloat16", "float32")
+KEYS = ("width", "batch_size", "precision", "threads", "device", "compile", "pair", "kappa", "l1_strength")
 
 
 class Step:
@@ -95,65 +90,56 @@ def peak_memory_bytes(method: str, options) -> int:
     return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
-def rows(options):
-    """Every measurement."""
-    for method in options.methods:
-        strength = {} if method == "dense" else {"kappa": KAPPA, "l1_strength": 2 * KAPPA}
-        common = {"method": method, **strength, "status": "done"}
-        pairs = paired(method, options)
-        for pair, (dense, other) in enumerate(pairs):
-            yield {**common, "pair": pair, "metric": "dense_step_s", "value": dense}
-            yield {**common, "pair": pair, "metric": "step_s", "value": other}
-        ratios = [other / dense for dense, other in pairs]
-        yield {**common, "metric": "step_ratio", "value": statistics.median(ratios)}
-        memory, base = (peak_memory_bytes(name, options) for name in (method, "dense"))
-        yield {**common, "metric": "peak_memory_bytes", "value": memory}
-        yield {**common, "metric": "dense_peak_memory_bytes", "value": base}
-        yield {**common, "metric": "peak_memory_ratio", "value": memory / base}
-        print(
-            f"{method:13} {options.precision:9} step {statistics.median(p[1] for p in pairs):.3f} s, dense "
-            f"{statistics.median(p[0] for p in pairs):.3f} s, ratio {statistics.median(ratios):.3f} "
-            f"({min(ratios):.3f} to {max(ratios):.3f}); peak memory {memory / 2**20:.0f} MiB, dense {base / 2**20:.0f}",
-            flush=True,
-        )
+def measure(method: str, options, measurement: Measurement) -> str:
+    """Every row of one method and precision; returns a line that sums them up."""
+    keys = {name: getattr(options, name) for name in ("width", "batch_size", "precision", "threads", "compile")}
+    keys |= {"method": method, "dataset": "random", "device": str(resolve_device(options.device))}
+    keys |= {"kappa": KAPPA, "l1_strength": 2 * KAPPA}
+    pairs = paired(method, options)
+    for pair, (dense, other) in enumerate(pairs):
+        measurement.add("dense_step_s", dense, pair=pair, **keys)
+        measurement.add("step_s", other, pair=pair, **keys)
+    ratios = [other / dense for dense, other in pairs]
+    measurement.add("step_ratio", statistics.median(ratios), **keys)
+    memory, base = (peak_memory_bytes(name, options) for name in (method, "dense"))
+    measurement.add("peak_memory_bytes", memory, **keys)
+    measurement.add("dense_peak_memory_bytes", base, **keys)
+    measurement.add("peak_memory_ratio", memory / base, **keys)
+    return (
+        f"{method:13} {options.precision:9} step {statistics.median(p[1] for p in pairs):.3f} s, dense "
+        f"{statistics.median(p[0] for p in pairs):.3f} s, ratio {statistics.median(ratios):.3f} "
+        f"({min(ratios):.3f} to {max(ratios):.3f}); peak memory {memory / 2**20:.0f} MiB, dense {base / 2**20:.0f}"
+    )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", nargs="?", help="for the rows (default: results/reference/spred_overhead)")
     parser.add_argument("--pairs", type=int, default=15)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--precision", choices=["bfloat16", "float32"], help="default: both")
+    parser.add_argument("--precision", nargs="+", choices=PRECISIONS, default=list(PRECISIONS))
     parser.add_argument("--methods", nargs="+", choices=list(METHODS)[1:], default=["spred"])
     parser.add_argument("--batch-size", type=int, default=128)
     parser.add_argument("--width", type=int, default=64)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--compile", action="store_true", help="torch.compile of loss and network, for both")
-    parser.add_argument("--output", type=Path, help="folder for records.csv and run.json")
     parser.add_argument("--memory-of", choices=METHODS, help=argparse.SUPPRESS)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     if options.memory_of:
+        (options.precision,) = options.precision
         step = Step(options.memory_of, options)
         for _ in range(3):
             step.seconds()
         print(timing.peak_memory_bytes(step.device))
         return
-    start, found = datetime.now(UTC).isoformat(timespec="seconds"), []
+    measurement, lines = Measurement("spred_overhead", options.folder, KEYS), []
     with FlushDenormals():
-        for precision in [options.precision] if options.precision else ["bfloat16", "float32"]:
+        for precision, method in itertools.product(options.precision, options.methods):
             options.precision = precision
-            keys = {name: getattr(options, name) for name in ("width", "batch_size", "precision", "threads", "compile")}
-            keys |= {"task": "spred_overhead", "dataset": "random", "device": str(resolve_device(options.device))}
-            found += [{**keys, **row} for row in rows(options)]
-    if options.output:
-        options.output.mkdir(parents=True, exist_ok=True)
-        with open(options.output / "records.csv", "w", newline="") as file:
-            writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(found)
-        stamp = {"spred_bench": __version__, "git": timing.git_state(Path(__file__).parent), "start": start}
-        manifest = stamp | {"environment": timing.environment()}
-        (options.output / "run.json").write_text(json.dumps(manifest, indent=2) + "\n")
+            lines.append(measure(method, options, measurement))
+    measurement.write(pairs=options.pairs)
+    print("", "medians over pairs (and range)", *lines, sep="\n")
 
 
 if __name__ == "__main__":

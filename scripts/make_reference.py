@@ -45,6 +45,9 @@ REFERENCES = {
 # name: the script that writes the rows itself.
 MEASUREMENTS = {
     "runner_overhead": "measure_overhead.py",
+    "spred_overhead": "benchmark_spred_overhead.py",
+    "gene_speed": "benchmark_genes.py",
+    "encoder": "benchmark_encoder.py",
     "trainer_overhead": "benchmark_trainer.py",
     "factor_starts": "measure_starts.py",
     "warm_starts": "measure_warm_starts.py",
