@@ -39,6 +39,7 @@ REFERENCES = {
     "fig5_small": ["experiment=fig5_small"],
     "fig7_histograms": ["experiment=fig7_histograms", *SMALL],
     "lottery_ticket": ["experiment=lottery_ticket", "method=[spred]", *SMALL],
+    "pruning_variants": ["experiment=pruning_variants"],
     "target_sparsity": ["experiment=target_sparsity"],
     "fig4_mnist_rivals": ["experiment=fig4_mnist_rivals", "launcher=local_pool"],
 }

@@ -1,0 +1,154 @@
+"""The tables of the README and the documentation, each a function of the committed rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from spred_bench import frontier
+from spred_bench.claims import verdicts
+from spred_bench.claims.measure import select
+from spred_bench.gene_tables import accuracy_table
+from spred_bench.plots._pruning import name_of
+
+if TYPE_CHECKING:
+    from written_numbers import Numbers
+
+_PEERS = ("celer", "skglm", "adelie")
+
+
+def claims_table(numbers: Numbers) -> str:
+    """Verdicts counted by experiment."""
+    counted = numbers.verdicts.groupby(["title", "verdict"], sort=False).size().unstack(fill_value=0)
+    counted = counted.reindex(columns=verdicts.VERDICTS, fill_value=0)
+    lines = [[title, *(str(count or "") for count in counts)] for title, counts in counted.iterrows()]
+    return _lines(["", *verdicts.VERDICTS], lines)
+
+
+def lasso_times(numbers: Numbers) -> str:
+    """Medians over seeds of the seconds to a gap of 1e-6: a line per synthetic problem, the fastest in bold."""
+    wanted = {"folder": "fig2_scaling", "metric": "time_to_gap_s", "threshold": 1e-6}
+    rows = select(numbers.records, {**wanted, "dataset": ["gaussian", "compressive"]})
+    rows = rows.assign(ratio=rows["lambda_ratio"].round(6))
+    keys = ["dataset", "n_features", "truth", "ratio"]
+    times = rows.pivot_table(index=keys, columns="method", values="value", aggfunc="median", sort=False)
+    lines = []
+    for (_, p, truth, ratio), line in times.iterrows():
+        shown = {method: f"{line[method]:.3g}" for method in ("spred_newton", *_PEERS)}
+        shown[line.idxmin()] = f"**{shown[line.idxmin()]}**"
+        against_best = line["spred_newton"] / line[[*_PEERS]].min()
+        size = f"{p:.0e}".replace("e+0", "e")
+        lines.append([f"{truth}, {size}, {ratio:g}", *shown.values(), f"{against_best:.2f}"])
+    return _lines(["truth, p, lambda/lambda_max", "spred (Newton)", *_PEERS, "spred / best peer"], lines)
+
+
+def gene_accuracies(numbers: Numbers) -> str:
+    """Test accuracy with its bootstrap interval, and the median number of features: a line per method."""
+    rows = select(numbers.records, {"folder": "table1_genes", "protocol": "clean", "dataset": ["allaml", "glioma"]})
+    names = rows["dataset"].unique()
+    table = accuracy_table(rows).set_index(["method", "dataset"])
+    head = ["", *(f"{name.upper()}: accuracy | features" for name in names)]
+    lines = []
+    for method in table.index.get_level_values("method").unique():
+        found = [table.loc[(method, name)] for name in names]
+        cells = [f"{one['accuracy']:.3f} {_interval(one, 'low', 'high')} | {one['selected']:g}" for one in found]
+        lines.append([method, *cells])
+    return _lines(head, lines)
+
+
+def gene_differences(numbers: Numbers, dataset: str, protocol: str) -> str:
+    """Table 1 of one data set: accuracy, features, the paired difference from spred (f_l) with both intervals."""
+    rows = select(numbers.records, {"folder": "table1_genes", "protocol": protocol, "dataset": dataset})
+    lines = []
+    for _, one in accuracy_table(rows).iterrows():
+        differs = one["difference"] == one["difference"]
+        difference = f"{one['difference']:+.3f}" if differs else ""
+        intervals = [
+            _interval(one, f"{kind}_low", f"{kind}_high") if differs else "" for kind in ("difference", "corrected")
+        ]
+        stable = "" if one["stability"] != one["stability"] else f"{one['stability']:.2f}"
+        lines.append([one["method"], f"{one['accuracy']:.3f}", f"{one['selected']:g}", difference, *intervals, stable])
+    return _lines(["", "accuracy", "features", "minus spred_linear", "bootstrap", "corrected", "stability"], lines)
+
+
+def gene_times(numbers: Numbers) -> str:
+    """The faster of two fits in seconds, and the peak memory of its process: a line per data set."""
+    rows = select(numbers.records, {"task": "gene_speed", "metric": ["fit_s", "peak_bytes"]})
+    keys = ["dataset", "n_samples", "n_features"]
+    best = rows.pivot_table(index=keys, columns=["metric", "method"], values="value", aggfunc="min", sort=False)
+    names = ("spred_linear", "spred_linear_mlp", "hsic_lasso", "hsic_lasso_once")
+    lines = []
+    for (dataset, n, d), one in best.sort_index(level="n_features").iterrows():
+        both = [(one["fit_s", name], one["peak_bytes", name] / 1e9) for name in names]
+        cells = ["not run" if seconds != seconds else f"{seconds:.2g} s, {bytes_:.2g} GB" for seconds, bytes_ in both]
+        lines.append([f"{dataset}, {n:.0f} x {d:,.0f}", *cells])
+    columns = ["spred (f_l), path of 12", "spred (f_l + f_n), one training", "HSIC-Lasso", "HSIC-Lasso, M = 1"]
+    return _lines(["samples x features", *columns], lines)
+
+
+def pruning_accuracies(numbers: Numbers) -> str:
+    """Test accuracies after fine-tuning, medians over seeds at the kappa chosen on dev: a line per method."""
+    table = frontier.by_method(select(numbers.records, {"folder": "fig5_small"})).set_index("method")
+    columns = [column for column in table if column.endswith("x")]
+    best = table[columns].max()
+    lines = []
+    for method, line in table[columns].iterrows():
+        shown = ["" if value != value else f"{value:.3f}" for value in line]
+        bold = [f"**{text}**" if value == top else text for text, value, top in zip(shown, line, best, strict=True)]
+        lines.append([name_of(method), *bold])
+    return _lines(["compression", *columns], lines)
+
+
+def pruning_strengths(numbers: Numbers) -> str:
+    """The kappas tried, and the one chosen on dev at each compression: a line per method that prunes after training."""
+    cells = frontier.cells(select(numbers.records, {"folder": "fig5_small"}))
+    tried = {method: sorted(kappas.unique()) for method, kappas in cells.groupby("method", sort=False)["kappa"]}
+    chosen = frontier.chosen_on_dev(cells).groupby(["method", "compression"], sort=False)["kappa"].first().unstack()
+    columns = sorted(chosen)
+    lines = [
+        [name_of(method), ", ".join(f"{kappa:g}" for kappa in tried[method]), *(f"{line[c]:g}" for c in columns)]
+        for method, line in chosen.iterrows()
+        if len(tried[method]) > 1
+    ]
+    return _lines(["compression", "tried", *(f"{c:g}x" for c in columns)], lines)
+
+
+def target_sparsities(numbers: Numbers) -> str:
+    """Fine-tuned test accuracy and what the landing had to zero: a line per network and depth, means over seeds."""
+    rows = select(numbers.records, {"folder": "target_sparsity"})
+    named = rows["method"].str.extract(r"(\w+)\[target_sparsity=(.*)\]")
+    rows = rows.assign(method=named[0], target=named[1].astype(float))
+    keys = ["model", "method"]
+    tuned = select(rows, {"metric": "fine_tuned_accuracy", "split": "test"})
+    accuracy = tuned.pivot_table(index=keys, columns="target", values="value", sort=False)
+    landed = select(rows, {"metric": "target_zeroed_by_landing"})
+    landing = landed.pivot_table(index=keys, columns="target", values="value", sort=False)
+    lines = [
+        [
+            f"{model}, {name_of(method)}",
+            *(f"{line[c]:.3f}, {landing.loc[(model, method), c]:.2g}" for c in sorted(accuracy)),
+        ]
+        for (model, method), line in accuracy.iterrows()
+    ]
+    return _lines(["", *(f"{c:g}" for c in sorted(accuracy))], lines)
+
+
+def _interval(row, low: str, high: str) -> str:
+    return f"[{row[low]:.3f}, {row[high]:.3f}]"
+
+
+def _lines(head: list[str], lines: list[list[str]]) -> str:
+    """A table in Markdown; a cell may hold several, divided by bars."""
+    width = sum(cell.count("|") + 1 for cell in head)
+    return "\n".join([f"| {' | '.join(head)} |", "|---" * width + "|", *(f"| {' | '.join(line)} |" for line in lines)])
+
+
+TABLES = {
+    "claims": claims_table,
+    "lasso_times": lasso_times,
+    "gene_accuracies": gene_accuracies,
+    "gene_differences": gene_differences,
+    "gene_times": gene_times,
+    "pruning_accuracies": pruning_accuracies,
+    "pruning_strengths": pruning_strengths,
+    "target_sparsities": target_sparsities,
+}
