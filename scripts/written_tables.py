@@ -8,7 +8,7 @@ from spred_bench import frontier
 from spred_bench.claims import verdicts
 from spred_bench.claims.measure import select
 from spred_bench.gene_tables import accuracy_table
-from spred_bench.plots._pruning import name_of
+from spred_bench.plots._pruning import TICKETS, name_of
 
 if TYPE_CHECKING:
     from written_numbers import Numbers
@@ -112,6 +112,59 @@ def pruning_strengths(numbers: Numbers) -> str:
     return _lines(["compression", "tried", *(f"{c:g}x" for c in columns)], lines)
 
 
+def pruning_variants(numbers: Numbers) -> str:
+    """Dev accuracy after fine-tuning at the better of the strengths: a line per variant of spred, depth 2 and 3."""
+    chosen = frontier.chosen_on_dev(frontier.cells(select(numbers.records, {"folder": "pruning_variants"})))
+    dev = chosen.pivot_table(index="method", columns="compression", values="dev", sort=False).sort_index(axis=1)
+    best = dev.groupby(dev.index.str.contains("depth3")).transform("max")
+    lines = []
+    for method, line in dev.iterrows():
+        shown = [f"**{value:.3f}**" if value == best.loc[method, c] else f"{value:.3f}" for c, value in line.items()]
+        lines.append([method, *shown])
+    return _lines(["compression", *(f"{c:g}x" for c in dev)], lines)
+
+
+def zero_peaks(numbers: Numbers) -> str:
+    """Shares of weights near zero in the three largest convolutions, and test accuracy: medians over seeds."""
+    rows = select(numbers.records, {"folder": "fig7_histograms"})
+    peaks = select(rows, {"metric": "zero_peak"})
+    keys = ["method", "threshold", "layer"]
+    shares = peaks.groupby(keys, sort=False)["value"].median().unstack()
+    accuracy = select(rows, {"metric": "accuracy", "split": "dev"}).groupby("method")["value"].median()
+    lines = [
+        [name_of(method), f"{threshold:g}", *(f"{share:.4f}" for share in line), f"{accuracy[method]:.3f}"]
+        for (method, threshold), line in shares.iterrows()
+    ]
+    return _lines(["weight decay 5e-4", "within", *shares, "dev accuracy"], lines)
+
+
+def tickets(numbers: Numbers) -> str:
+    """Test accuracy of masks trained again, and of the networks they are from: medians over seeds and their range."""
+    rows = frontier.tickets(select(numbers.records, {"folder": "lottery_ticket"}))
+    seeds = rows.groupby(["method", "compression", "ticket"], sort=False)["value"]
+    found = seeds.agg(["median", "min", "max"])
+    lines = []
+    for method, ratio in dict.fromkeys(key[:2] for key in found.index):
+        cells = (found.loc[(method, ratio, kind)] for kind in TICKETS)
+        shown = (f"{one['median']:.3f} ({one['min']:.3f} to {one['max']:.3f})" for one in cells)
+        lines.append([f"{name_of(method)}, {ratio:g}x", *shown])
+    return _lines(["", *TICKETS.values()], lines)
+
+
+def planted_genes(numbers: Numbers) -> str:
+    """Precision, recall and accuracy on simulated data, and accuracy where there is no signal: a line per method."""
+    rows = select(numbers.records, {"folder": "planted_genes"})
+    table = accuracy_table(rows).set_index(["dataset", "method"])
+    lines = []
+    for method in table.loc["expression"].index:
+        found, none = table.loc[("expression", method)], table.loc[("no_signal", method)]
+        known = ["" if found[name] != found[name] else f"{found[name]:.2f}" for name in ("precision", "recall")]
+        accuracies = [f"{one['accuracy']:.3f} {_interval(one, 'low', 'high')}" for one in (found, none)]
+        lines.append([method, f"{found['selected']:g}", *known, *accuracies])
+    head = ["", "features", "precision", "recall", "accuracy", "accuracy without signal"]
+    return _lines(head, lines)
+
+
 def target_sparsities(numbers: Numbers) -> str:
     """Fine-tuned test accuracy and what the landing had to zero: a line per network and depth, means over seeds."""
     rows = select(numbers.records, {"folder": "target_sparsity"})
@@ -150,5 +203,9 @@ TABLES = {
     "gene_times": gene_times,
     "pruning_accuracies": pruning_accuracies,
     "pruning_strengths": pruning_strengths,
+    "pruning_variants": pruning_variants,
+    "zero_peaks": zero_peaks,
+    "tickets": tickets,
+    "planted_genes": planted_genes,
     "target_sparsities": target_sparsities,
 }

@@ -1,4 +1,4 @@
-"""Accuracy against compression: the strength chosen on dev, and a sigmoid through the points."""
+"""Accuracy against compression: the strength chosen on dev, a sigmoid through the points; lottery tickets."""
 
 from typing import NamedTuple
 
@@ -40,6 +40,21 @@ def by_method(records: pd.DataFrame) -> pd.DataFrame:
     fits = {key: fit_sigmoid(rows["ratio"], rows["test"], chance) for key, rows in table.groupby(keys, sort=False)}
     wide["half at"] = [fits[key].midpoint if fits[key] else float("nan") for key in wide.index]
     return wide.reset_index()
+
+
+def tickets(records: pd.DataFrame) -> pd.DataFrame:
+    """Test accuracies of tickets and of the networks they come from, one data set and model, one kappa per method."""
+    retrained = records[records["metric"] == "ticket_accuracy"]
+    if retrained.empty:
+        return retrained
+    wanted = retrained[["dataset", "model", "compression"]].drop_duplicates().head(1)[["dataset", "model"]]
+    tuned = records[
+        (records["metric"] == "fine_tuned_accuracy") & records["compression"].isin(retrained["compression"])
+    ]
+    both = pd.concat([retrained, tuned.assign(ticket="fine-tuned")]).merge(wanted)
+    dev = both[(both["split"] == "dev") & (both["ticket"] == "fine-tuned")]
+    best = dev.groupby(["method", "kappa"])["value"].mean().reset_index().sort_values("value").groupby("method").tail(1)
+    return both[both["split"] == "test"].merge(best[["method", "kappa"]])
 
 
 class Sigmoid(NamedTuple):

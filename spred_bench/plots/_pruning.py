@@ -1,4 +1,4 @@
-"""Names of the methods, shared by the figures of pruning."""
+"""Names of methods and tickets, shared by the figures of pruning."""
 
 from spred_bench.plots._style import colours
 
@@ -13,6 +13,13 @@ _NAMES = {
     "snip": "SNIP, at init",
     "synflow": "SynFlow, at init",
     "random": "random, at init",
+}
+
+TICKETS = {
+    "fine-tuned": "pruned and fine-tuned",
+    "early": "mask at an early epoch",
+    "initial": "mask at initialisation",
+    "random": "random mask, same layers",
 }
 
 

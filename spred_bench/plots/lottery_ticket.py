@@ -2,23 +2,18 @@
 
 import pandas as pd
 
-from spred_bench.plots._pruning import name_of
+from spred_bench.frontier import tickets
+from spred_bench.plots._pruning import TICKETS, name_of
 from spred_bench.plots._style import BAND, COLOURS, MARKERS
 
 TASKS = ("pruning",)
-_NAMES = {
-    "fine-tuned": "pruned and fine-tuned",
-    "early": "mask at an early epoch",
-    "initial": "mask at initialisation",
-    "random": "random mask, same layers",
-}
 
 
 def draw(records: pd.DataFrame):
     """One panel per method, at the kappa of the best fine-tuned dev accuracy; medians and bands over seeds."""
     import matplotlib.pyplot as plt
 
-    table = _table(records)
+    table = tickets(records)
     if table.empty:
         return None
     methods = table["method"].unique()
@@ -27,7 +22,7 @@ def draw(records: pd.DataFrame):
     )
     for ax, method in zip(axes[0], methods, strict=True):
         rows = table[table["method"] == method]
-        for (kind, label), colour, marker in zip(_NAMES.items(), COLOURS, MARKERS, strict=False):
+        for (kind, label), colour, marker in zip(TICKETS.items(), COLOURS, MARKERS, strict=False):
             groups = rows[rows["ticket"] == kind].groupby("compression")["value"]
             middle, low, high = groups.median(), groups.quantile(BAND[0]), groups.quantile(BAND[1])
             ax.errorbar(
@@ -40,16 +35,3 @@ def draw(records: pd.DataFrame):
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=2)
     return figure
-
-
-def _table(records: pd.DataFrame) -> pd.DataFrame:
-    """Test accuracies of tickets and of the networks they come from, one data set and model, one kappa per method."""
-    tickets = records[records["metric"] == "ticket_accuracy"]
-    if tickets.empty:
-        return tickets
-    wanted = tickets[["dataset", "model", "compression"]].drop_duplicates().head(1)[["dataset", "model"]]
-    tuned = records[(records["metric"] == "fine_tuned_accuracy") & records["compression"].isin(tickets["compression"])]
-    both = pd.concat([tickets, tuned.assign(ticket="fine-tuned")]).merge(wanted)
-    dev = both[(both["split"] == "dev") & (both["ticket"] == "fine-tuned")]
-    best = dev.groupby(["method", "kappa"])["value"].mean().reset_index().sort_values("value").groupby("method").tail(1)
-    return both[both["split"] == "test"].merge(best[["method", "kappa"]])
