@@ -40,6 +40,8 @@ REFERENCES = {
     "fig7_histograms": ["experiment=fig7_histograms", *SMALL],
     "lottery_ticket": ["experiment=lottery_ticket", "method=[spred]", *SMALL],
     "pruning_variants": ["experiment=pruning_variants"],
+    "pruning_rates": ["experiment=pruning_rates"],
+    "pruning_rival_rates": ["experiment=pruning_rival_rates"],
     "target_sparsity": ["experiment=target_sparsity"],
     "fig4_mnist_rivals": ["experiment=fig4_mnist_rivals", "launcher=local_pool"],
 }
