@@ -34,8 +34,7 @@ class Minibatches:
     """Tuples of rows of `tensors`, each epoch in a new order that depends on `seed` alone, not on the device.
 
     tensors: all of length n along dimension 0, on one device.
-    transform: `transform(batch, generator) -> batch`, for augmentation on the device. `generator` lives on
-    that device,
+    transform: `transform(batch, generator) -> batch`, for augmentation on the device. `generator` lives on that device,
         is seeded by `seed` and is part of the saved position: draw every random number from it.
     drop_last: leave out the last batch of an epoch if it is short (batch normalisation dislikes it).
     """

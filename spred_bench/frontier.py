@@ -9,8 +9,12 @@ RUN = ["dataset", "model", "method", "kappa", "seed"]
 
 
 def cells(records: pd.DataFrame) -> pd.DataFrame:
-    """One line per pruned network: keys, `compression` as asked for, `ratio` as counted, accuracies dev and test."""
+    """One line per pruned network: keys, `compression` as asked for, `ratio` as counted, accuracies dev and test.
+
+    Without those that diverged: what is left of them is a network of an earlier step.
+    """
     pruned = records[(records["stage"] == "prune") & records["compression"].notna()]
+    pruned = pruned[pruned["status"] != "diverged"]
     keys = [*RUN, "compression"]
     wide = pruned[pruned["metric"] == "fine_tuned_accuracy"]
     if wide.empty:
@@ -36,8 +40,9 @@ def by_method(records: pd.DataFrame) -> pd.DataFrame:
     table = chosen_on_dev(cells(records))
     wide = table.pivot_table(index=keys, columns="compression", values="test", aggfunc="median", sort=False)
     wide = wide.sort_index(axis=1).rename(columns="{:g}x".format)
-    chance = 1 / records["n_classes"].max()
-    fits = {key: fit_sigmoid(rows["ratio"], rows["test"], chance) for key, rows in table.groupby(keys, sort=False)}
+    chance = 1 / records.groupby("dataset")["n_classes"].max()
+    groups = table.groupby(keys, sort=False)
+    fits = {key: fit_sigmoid(rows["ratio"], rows["test"], chance[key[0]]) for key, rows in groups}
     wide["half at"] = [fits[key].midpoint if fits[key] else float("nan") for key in wide.index]
     return wide.reset_index()
 

@@ -57,6 +57,8 @@ def train_all(
 ) -> list[Trained]:
     """Train one network per kappa from the same start, stacked if there are several; finalize at `threshold`.
 
+    Several kappas need a method that `stacks`.
+
     A stack in which one network diverges goes back as a whole: its networks are then trained one by one.
     `checkpoints` gives those of a training by its name.  patience: epochs without a better dev accuracy after which one
     network stops, at its best; None trains to the end and takes the end.
@@ -75,6 +77,7 @@ def train_all(
 
     steps = -(-len(data.train.labels) // recipe.batch_size) * recipe.epochs
     callbacks = [every(max(round(steps / _N_CURVE_POINTS), 1), recorder(progress))]
+    callbacks += method.callbacks() if hasattr(method, "callbacks") else []
     best = KeepBest(lambda run: accuracy(run.model, data.dev.images, data.dev.labels), patience)
     if patience is not None:
         callbacks.append(every_epoch(best))

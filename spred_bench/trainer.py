@@ -83,6 +83,10 @@ class Trainer:
             raise ValueError("give either max_steps or epochs")
         if self.max_steps is None:
             self.max_steps = round(self.epochs * self.batches.steps_per_epoch)
+            if self.epochs > 0 and self.max_steps == 0:
+                raise ValueError(
+                    f"epochs={self.epochs:g} of {self.batches.steps_per_epoch} steps each are no step at all"
+                )
         if self.max_steps < 0 or self.check_every < 1:
             raise ValueError(f"max_steps={self.max_steps}, check_every={self.check_every}: out of range")
         self.optimizers = [self.optimizer] if isinstance(self.optimizer, Optimizer) else list(self.optimizer)

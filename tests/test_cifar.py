@@ -77,6 +77,8 @@ def test_folders_of_images(tmp_path):
     assert images.x_train[:, 0, 0, 0].tolist() == [20, 10] and images.x_test[:, 0, 0, 0].tolist() == [30, 40]
     assert source.provenance()["files"] == 4
     assert image_folder.Source(path=tmp_path, size=8).load(0).shape == (3, 8, 8)
+    Image.fromarray(np.full((4, 6), 20 * 257, np.uint16)).save(tmp_path / "train" / "dog" / "one.png")
+    assert source.load(0).x_train[1].max() == source.load(0).x_train[1].min() == 20  # of 16 bits
 
     save(tmp_path / "train" / "dog" / "two.png", 5, 6, 0)
     with pytest.raises(UserError, match=r"two.png: is 6 x 5, one.png is 6 x 4"):

@@ -17,7 +17,7 @@ def records() -> pd.DataFrame:
         for seed in (0, 1):
             for ratio in (10, 100):
                 keys = {"dataset": "d", "model": "m", "method": "l1", "kappa": kappa, "seed": seed, "stage": "prune"}
-                keys |= {"compression": ratio, "n_classes": 10}
+                keys |= {"compression": ratio, "n_classes": 10, "status": "done"}
                 found += [{**keys, "metric": "fine_tuned_accuracy", "split": "dev", "value": dev[ratio] + 0.02 * seed}]
                 found += [{**keys, "metric": "fine_tuned_accuracy", "split": "test", "value": test[ratio]}]
                 found += [
@@ -33,6 +33,27 @@ def test_kappa_is_chosen_on_dev_alone_at_each_compression():
     assert chosen.loc[10, "kappa"].unique() == [1e-4] and chosen.loc[100, "kappa"].unique() == [1e-3]
     summary = frontier.by_method(records())
     assert summary[["10x", "100x"]].iloc[0].tolist() == [0.5, 0.5]
+
+
+def test_networks_that_diverged_are_left_out():
+    table = records()
+    table.loc[table["kappa"] == 1e-3, "status"] = "diverged"
+    assert frontier.cells(table)["kappa"].unique() == [1e-4]
+    assert frontier.by_method(table.assign(status="diverged")).empty
+
+
+def test_chance_is_that_of_each_data_set():
+    x = np.array([1, 10, 100, 1000, 10000])
+    rows = [
+        {"dataset": data, "model": "m", "method": "l1", "kappa": 0.1, "seed": 0, "stage": "prune", "status": "done"}
+        | {"compression": ratio, "n_classes": n, "metric": "fine_tuned_accuracy", "split": split, "value": value}
+        for data, n in (("ten", 10), ("hundred", 100))
+        for ratio, value in zip(x, frontier.Sigmoid(0.9, 60.0, 3.0)(x, 1 / n), strict=True)
+        for split in ("dev", "test")
+    ]
+    rows += [{**row, "metric": "compression_ratio", "split": None, "value": row["compression"]} for row in rows]
+    midpoints = frontier.by_method(pd.DataFrame(rows)).set_index("dataset")["half at"]
+    assert midpoints.to_numpy() == pytest.approx([60, 60], rel=1e-3)
 
 
 @pytest.mark.parametrize("true", [frontier.Sigmoid(0.9, 60.0, 3.0), frontier.Sigmoid(0.7, 8.0, 5.0)])

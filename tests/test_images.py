@@ -62,6 +62,8 @@ def test_npz_of_the_users(tmp_path):
     assert source.load(0).x_train.shape == (3, 1, 2, 3)
     assert len(source.provenance()["sha256"]) == 64
 
+    with pytest.raises(UserError, match=r"n_train=1: class 1 is not among the first 1 of"):
+        image_file.Source(path=tmp_path / "own.npz", n_train=1).check()
     np.savez(tmp_path / "less.npz", x_train=X, y_train=Y)
     with pytest.raises(UserError, match=r"no array x_test; it holds x_train, y_train"):
         image_file.Source(path=tmp_path / "less.npz").check()

@@ -11,7 +11,10 @@ from spred_bench import nodes, sparsity, splits
 from spred_bench.checkpoint import Checkpoints
 from spred_bench.classification import Recipe
 from spred_bench.data.digits import Source
+from spred_bench.methods import group_lasso, snip, spred, spred_filters
+from spred_bench.methods import str as soft_threshold
 from spred_bench.methods.weight_decay import Method
+from spred_bench.models import resnet9
 from spred_bench.models.mlp import ACTIVATIONS, Mlp, Model
 from spred_bench.nodes import Criteria
 from spred_bench.plots import node_sparsity as plot
@@ -196,6 +199,45 @@ def test_patience_stops_each_network_at_its_best():
     assert (early.loc[early["metric"] == "trained_together", "value"] == 1).all()
     with pytest.raises(ValueError, match="stack=2 trains as one, but patience"):
         make_task(stack=2, patience=1)
+
+
+@pytest.mark.parametrize(
+    ("method", "together"),
+    [
+        (spred.Method(names="hidden.weight", group=-1), True),
+        (spred.Method(names="hidden.weight", group="output"), False),
+        (spred.Method(names="hidden.weight", init="independent"), False),
+        (spred.Method(names="hidden.weight", kappa_warmup=0.5), False),
+        (spred.Method(), False),
+        (spred_filters.Method(), False),
+        (group_lasso.Method(names="hidden.weight", dim=1), False),
+        (soft_threshold.Method(), False),
+    ],
+)
+def test_only_methods_that_act_on_a_stack_as_on_each_are_stacked(method, together):
+    assert len(make_task(method={"m": method}).cells()) == (1 if together else 2)
+    if not together:
+        with pytest.raises(ValueError, match="stack=2: method=m trains one at a time"):
+            make_task(method={"m": method}, stack=2)
+
+
+def test_a_method_that_moves_kappa_is_listened_to():
+    def zeros(**options):
+        method = {"spred": spred.Method(init="independent", **options)}
+        return value(rows_of(make_task(method=method, kappas=[1.0])), "weight_sparsity", 1.0)
+
+    assert zeros() > 0.4 and zeros(kappa_off=1.0) < 0.1
+
+
+def test_what_the_task_cannot_do_is_refused_before_it_begins():
+    for change, message in (
+        ({"method": {"snip": snip.Method()}}, "method=snip prunes before the training"),
+        ({"method": {"spred": spred.Method(target_sparsity=0.9)}}, "target_sparsity, but kappa is given"),
+        ({"model": {"resnet9": resnet9.Model(width=4)}}, "model=resnet9 has no hidden layer"),
+        ({"kappas": [1e-3, 1e-3]}, "holds one of them twice"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            make_task(**change)
 
 
 def test_cells_name_what_trains_together():

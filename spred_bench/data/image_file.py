@@ -24,11 +24,17 @@ class Source:
 
     def check(self) -> None:
         """Read and check the file now, so that a run does not begin without it."""
-        _ = self._images
+        self.load(0)
 
     def load(self, seed: int) -> Images:
         """The whole set, whatever the seed."""
-        return self._images.first(self.n_train)
+        images = self._images.first(self.n_train)
+        if missing := sorted(set(range(images.n_classes)) - set(images.y_train.tolist())):
+            raise UserError(
+                f"n_train={self.n_train}: class {missing[0]} is not among the first {self.n_train} of {self._found}; "
+                "take more, or put its images in random order"
+            )
+        return images
 
     def provenance(self) -> dict:
         """What the manifest keeps of the file: its name, size and SHA-256."""

@@ -71,6 +71,8 @@ class Source:
 
         try:
             with Image.open(file) as image:
+                if image.mode.startswith("I"):  # 16 bits, which PIL would cut off at 255
+                    image = Image.fromarray((np.asarray(image).astype(np.uint16) >> 8).astype(np.uint8))
                 image = image.convert("RGB")
                 return np.asarray(image.resize((self.size, self.size)) if self.size else image)
         except OSError as error:

@@ -21,6 +21,11 @@ class Method:
     dim: int = -1
     weight_decay: NonNegativeFloat = 1e-4
 
+    @property
+    def stacks(self) -> bool:
+        """Counted from the end, a dimension is the same one in a stack."""
+        return self.dim < 0
+
     def prepare(self, network: nn.Module, generator=None) -> None:
         """Only check that there is something to penalise."""
         self._chosen(network)

@@ -1,5 +1,7 @@
 """Plain L1 by subgradient: the penalty 2 kappa |w|_1 added to the loss, on every weight."""
 
+from typing import ClassVar
+
 from torch import Tensor, nn
 
 from spred_bench.components import component
@@ -9,6 +11,8 @@ from spred_bench.optimizers import per_network, split_parameters
 @component
 class Method:
     """No parameters: kappa is the strength."""
+
+    stacks: ClassVar = True
 
     def prepare(self, network: nn.Module, generator=None) -> None:
         """Nothing: the network stays as it is."""

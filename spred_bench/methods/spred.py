@@ -1,6 +1,8 @@
 """spred (Algorithms 1 and 2): chosen weights become products; the decay 2 kappa of their factors is an L1 penalty."""
 
-from pydantic import NonNegativeFloat, PositiveFloat
+from typing import Annotated
+
+from pydantic import Field, NonNegativeFloat, PositiveFloat
 from torch import Generator, nn
 
 from spred_bench import redundancy
@@ -21,7 +23,7 @@ class Method:
 
     names: str | list[str] | None = None
     group: int | str | None = None
-    depth: int = 2
+    depth: Annotated[int, Field(ge=2)] = 2
     init: str = "off_balance"
     weight_decay: NonNegativeFloat = 1e-4
     lr_multiplier: PositiveFloat = 1.0
@@ -31,10 +33,15 @@ class Method:
 
     def __post_init__(self):
         self.callbacks()  # refuses what cannot be
-
         known = redundancy.STARTS
         if self.init not in known:
             raise ValueError(f"init={self.init}: expected one of {', '.join(known)}")
+
+    @property
+    def stacks(self) -> bool:
+        """By name, with groups counted from the end, the same in a stack; nothing redrawn, kappa constant."""
+        same_groups = self.group is None or (isinstance(self.group, int) and self.group < 0)
+        return self.names is not None and same_groups and self.init != "independent" and not self.callbacks()
 
     def prepare(self, network: nn.Module, generator: Generator | None = None) -> None:
         """Make the chosen weights redundant, in place."""

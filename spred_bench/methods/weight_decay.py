@@ -4,6 +4,8 @@ kappa (|W1|^2 + |W2|^2) is kappa sum_j (a_j^2 + b_j^2), where a_j and b_j are th
 incoming weights, and that has the minima of 2 kappa sum_j |a_j b_j| (Eq. (10)).
 """
 
+from typing import ClassVar
+
 from torch import nn
 
 from spred_bench.components import component
@@ -15,6 +17,8 @@ class Method:
     """decay_biases: also vectors named bias and normalisation; the paper counts them as weights of a constant input."""
 
     decay_biases: bool = False
+
+    stacks: ClassVar = True
 
     def prepare(self, network: nn.Module, generator=None) -> None:
         """Nothing: the redundancy is there already."""

@@ -12,7 +12,10 @@ _TARGET = 30.0
 
 
 def draw(records: pd.DataFrame):
-    """Share of weights kept, by layer; medians over seeds, kappa chosen on dev, compression nearest to 30."""
+    """Share of weights kept, by layer; medians over seeds, kappa chosen on dev, compression nearest to 30.
+
+    None where no weight is left at that compression.
+    """
     import matplotlib.pyplot as plt
 
     table = frontier.chosen_on_dev(frontier.cells(records))
@@ -27,6 +30,8 @@ def draw(records: pd.DataFrame):
     kept = rows.assign(kept=1 - rows["value"]).pivot_table(
         index="method", columns="layer", values="kept", aggfunc="median", sort=False
     )
+    if not (kept > 0).any(axis=None):
+        return None
     figure, ax = plt.subplots(figsize=(1.8 + 0.45 * len(layers), 3.8), layout="constrained")
     smallest = kept.to_numpy()[kept.to_numpy() > 0].min()
     for (method, colour), marker in zip(palette(kept.index).items(), MARKERS * len(kept), strict=False):

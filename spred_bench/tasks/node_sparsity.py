@@ -27,7 +27,8 @@ class Task:
     kappas: strengths of Eq. (3), weight decay 2 kappa; the top-level `kappa`, where given, replaces them.
     dev_fraction: part of the training images held out; curves and ranks are read there.
     weight_thresholds: what counts as a zero weight.  zero_threshold: what a method turns into exact zeros at the end.
-    stack: kappas trained together, as one module; auto takes all of them where that is faster, else one.
+    stack: kappas trained together, as one module; auto takes all of them where the method allows it and that is faster,
+        else one.
     patience: stop after so many epochs without a better dev accuracy and go back to the best; kappas one by one.
     """
 
@@ -61,6 +62,18 @@ class Task:
 
     def __post_init__(self):
         require_data(self.data, Images)
+        for label, model in self.model.items():
+            if not hasattr(model, "hidden"):
+                raise ValueError(f"model={label} has no hidden layer whose nodes could be counted; expected mlp")
+        for label, method in self.method.items():
+            if hasattr(method, "masks"):
+                raise ValueError(f"method={label} prunes before the training; only task=pruning does")
+            if getattr(method, "target_sparsity", None) is not None:
+                raise ValueError(f"method={label} has a target_sparsity, but kappa is given here; use task=pruning")
+            if self.stack not in ("auto", 1) and not getattr(method, "stacks", False):
+                raise ValueError(f"stack={self.stack}: method={label} trains one at a time; expected stack=auto or 1")
+        if len(set(self.kappas)) < len(self.kappas):
+            raise ValueError(f"kappas={self.kappas} holds one of them twice")
         if self.patience is not None and self.stack not in ("auto", 1):
             raise ValueError(
                 f"stack={self.stack} trains as one, but patience stops each alone; expected stack=auto or 1"
@@ -76,14 +89,14 @@ class Task:
         found = []
         for data in self.data:
             for model in self.model:
-                size = self._stack_size(data, model, len(kappas))
-                stacks = [kappas[i : i + size] for i in range(0, len(kappas), size)]
-                found += [
-                    Cell(data, method, seed, {"model": model, "kappas": " ".join(map(str, stack))})
-                    for method in self.method
-                    for seed in range(self.seed, self.seed + self.n_seeds)
-                    for stack in stacks
-                ]
+                for method in self.method:
+                    size = self._stack_size(data, model, method, len(kappas))
+                    stacks = [kappas[i : i + size] for i in range(0, len(kappas), size)]
+                    found += [
+                        Cell(data, method, seed, {"model": model, "kappas": " ".join(map(str, stack))})
+                        for seed in range(self.seed, self.seed + self.n_seeds)
+                        for stack in stacks
+                    ]
         return found
 
     def provenance(self) -> dict:
@@ -115,10 +128,10 @@ class Task:
             for row in nodes.measure(trained, data, criteria):
                 yield {**keys, **strength, "status": trained.status, **row}
 
-    def _stack_size(self, data: str, model: str, n_kappas: int) -> int:
+    def _stack_size(self, data: str, model: str, method: str, n_kappas: int) -> int:
         if self.stack != "auto":
             return self.stack
-        if self.patience is not None or not hasattr(self.model[model], "stack"):
+        if self.patience is not None or not getattr(self.method[method], "stacks", False):
             return 1
         if self.device.startswith("cuda"):
             return n_kappas
