@@ -19,7 +19,12 @@ def test_auto_takes_cuda_where_it_is(monkeypatch):
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("cuda", "offers 0 CUDA"), ("gpu", "expected auto, cpu"), ("", "expected auto, cpu")],
+    [
+        ("cuda", "offers 0 CUDA"),
+        ("gpu", "expected auto, cpu"),
+        ("", "expected auto, cpu"),
+        ("mps", "expected auto, cpu"),
+    ],
 )
 def test_what_is_not_there_is_refused(monkeypatch, name, message):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
