@@ -11,7 +11,7 @@ import sys
 from spred_bench.errors import UserError
 
 # What hydra answers itself, without running anything.
-_HYDRA_ONLY = ("--hydra-help", "--cfg", "-c", "--info", "-i", "--shell-completion", "-sc")
+_HYDRA_ONLY = ("hydra_help", "shell_completion", "experimental_rerun")
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -37,14 +37,19 @@ def _dispatch(argv: list[str]) -> int:
         from spred_bench import verbs
 
         return verbs.run(argv[0], argv[1:])
-    if not any(word.split("=")[0] in _HYDRA_ONLY for word in argv):
-        from spred_bench import composition
+    from spred_bench import composition
 
-        composition.check(argv)
-    return _run_hydra(argv)
+    options, flags = composition.read(argv)
+    if options.help:
+        return _dispatch(["help"])
+    if options.cfg or options.info:
+        composition.require_composable(options)
+    elif not any(getattr(options, name) for name in _HYDRA_ONLY):
+        composition.check(options)
+    return _run_hydra("spred-bench " + shlex.join(argv), [*flags, *options.overrides])
 
 
-def _run_hydra(argv: list[str]) -> int:
+def _run_hydra(shown: str, argv: list[str]) -> int:
     """Hand over to hydra, which calls `job` once per run; the worst exit code of the jobs."""
     import hydra
 
@@ -54,7 +59,7 @@ def _run_hydra(argv: list[str]) -> int:
 
     composition.register_resolvers()
     sweeping.register()
-    command = sweeping.Command(Job("spred-bench " + shlex.join(argv)))
+    command = sweeping.Command(Job(shown))
     sys.argv = [sys.argv[0], *argv]
     hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="config")(command)()
     return command.close()

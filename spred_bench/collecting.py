@@ -76,7 +76,18 @@ def merge(runs: Sequence[Path], target: Path, where: Mapping[str, str] | None = 
 
 
 def _matches(manifest: Mapping, where: Mapping[str, str]) -> bool:
-    return all(str(manifest.get("config", {}).get(key)).lower() == value.lower() for key, value in where.items())
+    return all(manifest.get("config", {}).get(key) == _value(text) for key, text in where.items())
+
+
+def _value(text: str):
+    """A value as the command line reads it: 1e-3 is 0.001, and null is none."""
+    import yaml
+    from omegaconf import OmegaConf
+
+    try:
+        return OmegaConf.from_dotlist([f"value={text}"]).value
+    except yaml.YAMLError:
+        return text
 
 
 def _words(where: Mapping[str, str]) -> str:

@@ -1,10 +1,12 @@
 """Where configurations come from: the yaml tree, hydra's composition, and a check of a whole command before it runs."""
 
+import argparse
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from hydra import compose, initialize_config_dir
+from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from hydra.types import RunMode
@@ -13,10 +15,11 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from spred_bench import components, plan, records
 from spred_bench.errors import UserError
-from spred_bench.listing import config_dir
+from spred_bench.listing import config_dir, groups
 
 # Launchers that come with an extra of the package.
 _EXTRAS = {"joblib": "parallel", "submitit_local": "hpc", "submitit_slurm": "hpc"}
+_SLURM = "SlurmLauncher"
 
 
 def register_resolvers() -> None:
@@ -47,11 +50,23 @@ def _not_chosen(cfg, group: str, name: str) -> bool:
     return OmegaConf.is_dict(entry) and "_target_" not in entry and (config_dir() / group / f"{name}.yaml").exists()
 
 
-def to_plan(cfg) -> plan.Plan:
-    """A composed configuration, checked and built. Raises UserError."""
-    assembled = plan.assemble(plain(cfg))
+def to_plan(cfg, launcher: Mapping | None = None) -> plan.Plan:
+    """A composed configuration, checked and built. Raises UserError.
+
+    `launcher`: the settings of the one that will start the run. Where that is Slurm's, this machine does not say which
+    devices there are: device=auto is CUDA if GPUs are asked for.
+    """
+    config, here = plain(cfg), launcher is None or launcher["_target_"].rpartition(".")[2] != _SLURM
+    if not here and config.get("device") == "auto":
+        config["device"] = "cuda" if _asks_for_gpus(launcher) else "cpu"
+    assembled = plan.assemble(config, here)
     records.check_writable(assembled.settings.results_dir)
     return assembled
+
+
+def _asks_for_gpus(launcher: Mapping) -> bool:
+    settings = {**launcher, **(launcher.get("additional_parameters") or {})}
+    return any(settings.get(key) for key in ("gpus_per_node", "gpus_per_task", "gpus", "gres"))
 
 
 def resolved(words: list[str]) -> dict:
@@ -64,26 +79,63 @@ def resolved(words: list[str]) -> dict:
         raise UserError(one_line(error)) from None
 
 
-def check(argv: list[str]) -> None:
+def read(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
+    """(what hydra makes of a command, its flags with their values); flags may stand before, between or after the words.
+
+    Raises UserError for a flag that does not exist.
+    """
+    parser = get_args_parser()
+
+    def refuse(message: str):
+        raise UserError(f"{message}; flags: spred-bench --hydra-help, keys: spred-bench --help")
+
+    parser.error = refuse
+    options = parser.parse_intermixed_args(argv)
+    words = iter(options.overrides)
+    wanted = next(words, None)
+    flags = []
+    for argument in argv:
+        if argument == wanted:
+            wanted = next(words, None)
+        else:
+            flags.append(argument)
+    return options, flags
+
+
+def require_composable(options: argparse.Namespace) -> None:
+    """UserError unless the words of a command compose, whatever their values."""
+    register_resolvers()
+    try:
+        fixed, _ = _split(options.overrides, options.config_dir)
+        with initialize_config_dir(version_base="1.3", config_dir=str(config_dir())):
+            compose(options.config_name or "config", fixed)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise UserError(one_line(error)) from None
+
+
+def check(options: argparse.Namespace) -> None:
     """Compose and build what the command asks for, so that a mistake ends here and nothing is written.
 
     Of a sweep, every value of every axis is built once, with the other axes at their first value. Raises UserError.
     """
     register_resolvers()
+    name = options.config_name or "config"
     try:
-        fixed, axes = _split(argv)
+        fixed, axes = _split(options.overrides, options.config_dir)
         with initialize_config_dir(version_base="1.3", config_dir=str(config_dir())):
-            full = compose("config", fixed, return_hydra_config=True)
+            full = compose(name, fixed, return_hydra_config=True)
+            launcher = OmegaConf.to_container(full.hydra.launcher)
+            _require_sensible(launcher)
             given = {word.split("=")[0] for word in [*fixed, *axes]}
             defaults = [f"{key}={value}" for key, value in (full.hydra.sweeper.params or {}).items()]
             axes |= _split([word for word in defaults if word.split("=")[0] not in given])[1]
-            sweeping = full.hydra.mode == RunMode.MULTIRUN or {"-m", "--multirun"} & set(argv)
+            sweeping = full.hydra.mode == RunMode.MULTIRUN or options.multirun
             if axes and not sweeping:
                 raise UserError(f"{next(iter(axes))}: several values need -m (a sweep) or [brackets] (a list)")
             for word in [*fixed, *axes]:
                 _refuse_not_chosen(full, word)
             for point in _points(list(axes.values())):
-                to_plan(compose("config", [*fixed, *point])).task.cells()
+                to_plan(compose(name, [*fixed, *point]), launcher if sweeping else None).task.cells()
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(one_line(error)) from None
 
@@ -97,24 +149,31 @@ def _refuse_not_chosen(cfg, word: str) -> None:
         raise UserError(f"{word}: {name} is not chosen; {group}=[{','.join(chosen)}]")
 
 
-def _split(argv: list[str]) -> tuple[list[str], dict[str, list[str]]]:
+def _require_sensible(launcher: Mapping) -> None:
+    """UserError for numbers that our launcher cannot do with."""
+    if launcher["_target_"].rpartition(".")[2] != "LocalPool":
+        return
+    for key, least, alternative in (("n_jobs", 1, " or null"), ("threads", 1, " or null"), ("gpus", 0, "")):
+        value = launcher[key]
+        if not (isinstance(value, int) and value >= least) and not (value is None and alternative):
+            raise UserError(f"hydra.launcher.{key}={value}: expected a whole number from {least} on{alternative}")
+
+
+def _split(words: list[str], extra_dir: str | None = None) -> tuple[list[str], dict[str, list[str]]]:
     """The overrides of a command: (those with one value, {override with several: one override per value})."""
-    words, extra_dirs = [], []
-    arguments = iter(argv)
-    for word in arguments:
-        if word in ("--config-dir", "-cd"):
-            extra_dirs.append(next(arguments, ""))
-        elif not word.startswith("-"):
-            words.append(word)
     fixed, axes = [], {}
     for override in OverridesParser.create().parse_overrides(words):
+        if override.value() is None and override.key_or_group in groups():
+            raise UserError(f"{override.input_line}: expected a name; see spred-bench list {override.key_or_group}")
         if override.is_sweep_override():
             name = override.get_key_element()
             axes[override.input_line] = [f"{name}={value}" for value in override.sweep_string_iterator()]
         else:
             fixed.append(override.input_line)
-    if extra_dirs:
-        fixed.append(f"hydra.searchpath=[{','.join(f'file://{Path(folder).absolute()}' for folder in extra_dirs)}]")
+    if extra_dir is not None:
+        if not Path(extra_dir).is_dir():
+            raise UserError(f"--config-dir {extra_dir}: not a folder")
+        fixed.append(f"hydra.searchpath=[file://{Path(extra_dir).absolute()}]")
     return fixed, axes
 
 

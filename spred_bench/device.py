@@ -5,7 +5,7 @@ import torch
 
 
 def resolve_device(name: str | torch.device = "auto") -> torch.device:
-    """`auto` is CUDA where there is one, else the CPU. ValueError if the device is unknown or missing."""
+    """`auto` is CUDA where there is one, else the CPU. ValueError if the device is of another kind, or missing."""
     if str(name) == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
@@ -13,7 +13,7 @@ def resolve_device(name: str | torch.device = "auto") -> torch.device:
     except (RuntimeError, TypeError):
         device = None
     if device is None or device.type not in ("cpu", "cuda"):
-        raise ValueError(f"device={name!r}: expected auto, cpu, cuda or cuda:<index>")
+        raise ValueError(f"device={str(name)!r}: expected auto, cpu, cuda or cuda:<index>")
     if device.type == "cuda":
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
         if (device.index or 0) >= count:

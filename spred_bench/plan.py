@@ -1,5 +1,6 @@
 """From a resolved configuration to a checked task, ready to run: nothing is written before this has passed."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,8 +53,11 @@ def known_keys() -> list[str]:
     return ["task", *GROUPS, *components.parameters(Settings)]
 
 
-def assemble(config: Mapping) -> Plan:
-    """Check `config` (plain containers, interpolations resolved) and build its task. Raises UserError."""
+def assemble(config: Mapping, here: bool = True) -> Plan:
+    """Check `config` (plain containers, interpolations resolved) and build its task. Raises UserError.
+
+    here: whether it will run on this machine, so that its device must be there.
+    """
     for key in config:
         if key not in known_keys():
             raise UserError(f"unknown key {key}; {components.suggest(key, known_keys())}")
@@ -62,7 +66,7 @@ def assemble(config: Mapping) -> Plan:
         settings = Settings(**given)
     except pydantic.ValidationError as error:
         raise UserError(components.describe(error, "", given)) from None
-    device = _resolve_device(settings.device)
+    device = _resolve_device(settings.device, here)
     shared = {"scale": settings.scale, "seed": settings.seed, "device": device, "data_dir": settings.data_dir}
     task_spec = config.get("task")
     if not isinstance(task_spec, Mapping) or "_target_" not in task_spec:
@@ -72,6 +76,8 @@ def assemble(config: Mapping) -> Plan:
     groups = {}
     for group in GROUPS:
         if group in accepted:
+            if not config.get(group):
+                raise UserError(f"{group}=[]: task={name} needs at least one; see spred-bench list {group}")
             groups[group] = components.build_group(group, config.get(group), shared)
         elif group in config:
             raise UserError(f"task={name} takes no {group}")
@@ -81,8 +87,8 @@ def assemble(config: Mapping) -> Plan:
     return Plan(name, task, settings, {**config, "device": device})
 
 
-def _resolve_device(name: str) -> str:
-    if name == "cpu":
+def _resolve_device(name: str, here: bool) -> str:
+    if name == "cpu" or (not here and re.fullmatch(r"cuda(:\d+)?", name)):
         return name  # without loading torch, which takes seconds
     from spred_bench.device import resolve_device
 

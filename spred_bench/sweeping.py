@@ -9,7 +9,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn, JobStatus
-from omegaconf import open_dict
+from omegaconf import OmegaConf, open_dict
 
 from spred_bench import closing, composition, signals
 from spred_bench.jobs import Job, Result
@@ -92,7 +92,8 @@ class Sweeper(BasicSweeper):
         cfg = self.hydra_context.config_loader.load_sweep_config(self.config, list(words))
         with open_dict(cfg):
             del cfg["hydra"]
-        return composition.to_plan(cfg), composition.plain(cfg)
+        plan = composition.to_plan(cfg, OmegaConf.to_container(self.config.hydra.launcher))
+        return plan, dict(plan.config)  # with the device that its path stands for
 
     def _launch(self, todo: list[tuple], results_dir: Path) -> None:
         job = self._command.job

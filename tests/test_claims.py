@@ -1,5 +1,6 @@
 """Verdicts follow the rows: falsified rows change them, missing rows are never a pass, wrong rules are refused."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -97,6 +98,16 @@ def test_runs_and_their_merged_table_count_once(cli, tmp_path):
     assert [folder.name for folder in folders] == ["fig_own"]
     assert len(evidence.all_rows(folders)) == len(alone)
     assert set(folders[0].records["scale"]) == {"cpu"}
+
+
+def test_a_run_without_a_finished_cell_leaves_the_numbers_of_others_numbers(tmp_path):
+    rows = "run_id,task,metric,value,time_s\n"
+    for run, own in (("aa", "aa,landscape,objective,1.5,0.1\n"), ("bb", "")):
+        (tmp_path / "landscape" / run).mkdir(parents=True)
+        (tmp_path / "landscape" / run / "records.csv").write_text(rows + own)
+        (tmp_path / "landscape" / run / "run.json").write_text(json.dumps({"run_id": run, "config": {"scale": "cpu"}}))
+    (folder,) = evidence.read(tmp_path)
+    assert folder.records["value"].dtype == folder.records["time_s"].dtype == float
 
 
 def test_rows_of_a_script_count_if_their_manifest_is_there(tmp_path):

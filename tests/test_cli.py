@@ -41,6 +41,16 @@ def run_directories(folder):
         (["results_dir=/proc/results"], "results_dir=/proc/results: cannot write"),
         (["-m", "kappa=0.1,-2"], "kappa=-2"),
         (["kappa=[1"], "error"),
+        (["experiment=fig2_lef"], "unknown experiment 'fig2_lef'; did you mean 'fig2_left'?"),
+        (["-m", "experiment=fig1,fig2_lef"], "unknown experiment 'fig2_lef'"),
+        (["experiment=null"], "experiment=null: expected a name; see spred-bench list experiment"),
+        (["solver=[]"], "solver=[]: task=lasso_scaling needs at least one"),
+        (["-m", "seed=0,1", "hydra.launcher.n_jobs=-1"], "hydra.launcher.n_jobs=-1: expected a whole number from 1 on"),
+        (["-m", "seed=0,1", "hydra.launcher.threads=two"], "hydra.launcher.threads=two: expected a whole number"),
+        (["--config-dir=nowhere"], "--config-dir nowhere: not a folder"),
+        (["--config-name=nowhere"], "Cannot find primary config 'nowhere'"),
+        (["--confg-dir=mine"], "unrecognized arguments: --confg-dir=mine"),
+        (["scael=smoke", "--cfg", "job"], "unknown key scael; did you mean 'scale'?"),
         (["lst"], "unknown verb 'lst'; did you mean 'list'?"),
         (["collect"], "not a folder"),
         (["plot", "nowhere.csv"], "nowhere.csv"),
@@ -143,6 +153,14 @@ def test_a_failing_cell_leaves_a_traceback_and_the_others(cli, tmp_path, monkeyp
     monkeypatch.undo()
     monkeypatch.chdir(tmp_path)
     assert "4 done (2 from an earlier run)" in cli(*words)[1]
+
+
+def test_flags_may_stand_anywhere(cli, tmp_path):
+    (tmp_path / "mine" / "solver").mkdir(parents=True)
+    (tmp_path / "mine" / "solver" / "own.yaml").write_text("own:\n  _target_: spred_bench.solvers.cd.Solver\n")
+    words = ["scale=smoke", "--config-dir=mine", "solver=[own]", "--cfg", "job", "seed=3"]
+    code, out, _ = cli(*words)
+    assert code == 0 and "seed: 3" in out and "own:" in out
 
 
 def test_list_and_info_answer(cli):

@@ -1,6 +1,7 @@
 """Tables of many runs: again and again, in the middle of the work, and never of what does not belong together."""
 
 import json
+import re
 import shutil
 import threading
 
@@ -48,8 +49,10 @@ def test_an_unfinished_run_gives_the_cells_it_has_and_its_state(tmp_path, two):
 def test_runs_can_be_picked(tmp_path, two):
     (line,) = collect(tmp_path, ["counting"], {"seed": "1"}, tmp_path / "picked")
     assert "picked/records.csv: 15 rows of 1 runs" in line
-    with pytest.raises(UserError, match=r"no runs in .* with seed=7"):
-        collect(tmp_path, ["counting"], {"seed": "7"})
+    assert "15 rows" in collect(tmp_path, ["counting"], {"seed": "1e0"}, tmp_path / "picked")[0]
+    for key, value in (("seed", "7"), ("seed", "null"), ("seed", "[")):
+        with pytest.raises(UserError, match=rf"no runs in .* with {key}={re.escape(value)}"):
+            collect(tmp_path, ["counting"], {key: value})
 
 
 @pytest.mark.parametrize(

@@ -22,8 +22,8 @@ def test_auto_takes_cuda_where_it_is(monkeypatch):
     [
         ("cuda", "offers 0 CUDA"),
         ("gpu", "expected auto, cpu"),
-        ("mps", "expected auto, cpu"),
         ("", "expected auto, cpu"),
+        ("mps", "expected auto, cpu"),
     ],
 )
 def test_what_is_not_there_is_refused(monkeypatch, name, message):

@@ -2,6 +2,7 @@
 
 import pandas as pd
 import pytest
+from omegaconf import OmegaConf
 
 from spred_bench import composition, listing
 from spred_bench.errors import UserError
@@ -23,7 +24,7 @@ hydra:
 @pytest.mark.parametrize("name", listing.groups()["experiment"])
 def test_every_experiment_builds_at_smoke_scale(name, tmp_path):
     try:
-        composition.check([f"experiment={name}", "scale=smoke", f"results_dir={tmp_path}"])
+        composition.check(composition.read([f"experiment={name}", "scale=smoke", f"results_dir={tmp_path}"])[0])
     except UserError as error:
         if not any(words in str(error) for words in ("spred-bench prepare", "no such file", "no such folder")):
             raise
@@ -54,6 +55,16 @@ def test_a_value_of_the_command_line_narrows_it(cli, tmp_path, own):
     code, out, _ = cli(*own, "task.centres=[1.0]")
     assert code == 0 and "1 runs: 1 done" in out
     assert set(pd.read_csv(tmp_path / "results" / "fig_own" / "records.csv")["c"]) == {1.0}
+
+
+def test_the_device_of_a_run_on_slurm_is_not_that_of_the_machine_that_sends_it_there():
+    pytest.importorskip("hydra_plugins.hydra_submitit_launcher")
+    words = ["task=landscape", "launcher=slurm", "hydra.launcher.gpus_per_node=1", "seed=0,1"]
+    composition.check(composition.read([*words, "device=cuda"])[0])
+    slurm = {"_target_": "hydra_plugins.hydra_submitit_launcher.submitit_launcher.SlurmLauncher"}
+    cfg = OmegaConf.create(composition.resolved(["task=landscape", "device=auto"]))
+    assert composition.to_plan(cfg, {**slurm, "gpus_per_node": 1}).config["device"] == "cuda"
+    assert composition.to_plan(cfg, slurm).config["device"] == "cpu"
 
 
 def test_an_experiment_sets_seed_and_strength_and_the_command_line_has_the_last_word():

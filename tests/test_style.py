@@ -27,6 +27,15 @@ def test_colours_differ_as_long_as_there_are_any():
     assert len(_style.colours([f"method {i}" for i in range(14)])) == 14
 
 
+def test_a_legend_holds_what_any_panel_shows_once():
+    figure, axes = plt.subplots(1, 2)
+    axes[0].plot([0, 1], label="one")
+    axes[1].plot([0, 1], label="one")
+    axes[1].plot([0, 1], label="another")
+    assert _style.legend_entries(axes)[1] == ["one", "another"]
+    plt.close(figure)
+
+
 def test_labels_stand_apart_beside_their_lines():
     figure, ax = plt.subplots()
     for y in (1.0, 1.001, 5.0):

@@ -39,6 +39,8 @@ def read(results: Path) -> list[Folder]:
     for folder in sorted(results.iterdir(), key=lambda folder: (bool(_runs(folder)), folder.name)):
         tables = [run / "records.csv" for run in _runs(folder)] or [folder / "records.csv"]
         rows = [_read_rows(path) for path in tables if path.exists()]
+        # Where no cell has ended there are no rows, and empty columns would make text of the numbers of others.
+        rows = [table for table in rows if len(table)]
         rows = pd.concat(rows, ignore_index=True) if rows else pd.DataFrame({"run_id": []})
         rows = rows[~rows["run_id"].isin(seen)].reset_index(drop=True)
         if rows.empty:

@@ -82,6 +82,15 @@ def spread(values, most: int) -> list:
     return [values[round(i * (len(values) - 1) / (most - 1))] for i in range(most)]
 
 
+def legend_entries(axes) -> tuple[list, list[str]]:
+    """(handles, labels) of all panels, each label once: what is drawn in any panel is in the legend."""
+    found: dict = {}
+    for ax in np.ravel(axes):
+        for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
+            found.setdefault(label, handle)
+    return list(found.values()), list(found)
+
+
 def label_ends(ax, makes_room: bool = True, apart: float = 0.09) -> None:
     """Write the label of every line beside its right end, moved up until they are `apart` (as parts of the axes).
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from spred_bench.plots._lasso import strength_labels
-from spred_bench.plots._style import BAND, colours, name
+from spred_bench.plots._style import BAND, colours, legend_entries, name
 
 TASKS = ("lasso_scaling",)
 _MOST_PANELS = 12
@@ -45,7 +45,7 @@ def draw(records: pd.DataFrame):
         ax.set_xlabel("time (s)")
     for ax in axes[:, 0]:
         ax.set_ylabel("relative duality gap")
-    handles, names = axes.flat[0].get_legend_handles_labels()
+    handles, names = legend_entries(axes)
     figure.legend(handles, names, loc="outside lower center", ncols=min(len(names), 7))
     return figure
 

@@ -5,7 +5,7 @@ import pandas as pd
 
 from spred_bench import frontier
 from spred_bench.plots._pruning import name_of, palette
-from spred_bench.plots._style import BAND, MARKERS
+from spred_bench.plots._style import BAND, MARKERS, legend_entries
 
 TASKS = ("pruning",)
 
@@ -31,7 +31,7 @@ def draw(records: pd.DataFrame):
         ax.set(
             xscale="log", xlabel="compression ratio", ylabel="test accuracy, fine-tuned", title=f"{dataset}, {model}"
         )
-    handles, labels = axes[0, 0].get_legend_handles_labels()
+    handles, labels = legend_entries(axes)
     figure.legend(handles, labels, loc="outside right center")
     return figure
 

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from spred_bench.learning_curves import is_peer, times_to_best_peer
-from spred_bench.plots._style import MARKERS, colours
+from spred_bench.plots._style import MARKERS, colours, legend_entries
 
 TASKS = ("sparse_coding",)
 _AXES = {"n_atoms": "number of atoms k", "n_patches": "number of patches"}
@@ -41,6 +41,6 @@ def draw(records: pd.DataFrame):
         panels[1].yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         panels[1].yaxis.set_major_formatter("{x:g}")
         panels[1].yaxis.set_minor_formatter(NullFormatter())
-    handles, labels = axes[0, 0].get_legend_handles_labels()
+    handles, labels = legend_entries(axes)
     figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 4))
     return figure
