@@ -26,7 +26,9 @@ def register_resolvers() -> None:
     """`${by_scale:smoke,cpu,paper}` takes the value that belongs to the top-level key `scale`."""
 
     def by_scale(smoke, cpu, paper, *, _root_):
-        return {"smoke": smoke, "paper": paper}.get(_root_.get("scale"), cpu)
+        value = {"smoke": smoke, "paper": paper}.get(_root_.get("scale"), cpu)
+        # As a container of OmegaConf's: it cannot put a plain list in a key's place (--cfg job --resolve).
+        return OmegaConf.create(value) if isinstance(value, list) else value
 
     OmegaConf.register_new_resolver("by_scale", by_scale, replace=True)
 

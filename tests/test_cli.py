@@ -206,3 +206,9 @@ def test_a_run_killed_and_started_again_has_the_rows_of_one_never_killed(tmp_pat
     assert code == {signal.SIGKILL: -9, signal.SIGTERM: 143, signal.SIGINT: 130}[signum]
     assert spred_bench(tmp_path, *KILLED).wait() == 0
     pd.testing.assert_frame_equal(stable(next(tmp_path.glob("results/*/*/records.csv"))), whole)
+
+
+def test_the_configuration_is_shown_with_the_values_of_its_scale(cli):
+    code, out, _ = cli("task=pruning", "scale=paper", "--cfg", "job", "--resolve")
+    assert code == 0 and "by_scale" not in out
+    assert "  n_seeds: 3\n" in out and "  compressions:\n  - 1\n  - 3\n" in out
