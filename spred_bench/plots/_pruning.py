@@ -1,6 +1,6 @@
 """Names of methods and tickets, shared by the figures of pruning."""
 
-from spred_bench.plots._style import colours
+from spred_bench.plots._style import COLOURS, colours
 
 _NAMES = {
     "weight_decay": "dense, magnitude",
@@ -29,6 +29,9 @@ def name_of(method: str) -> str:
 
 
 def palette(methods) -> dict[str, str]:
-    """A colour per method, the same in every figure."""
+    """A colour per method: the known ones have theirs in every figure, others one that is free; they repeat after ten."""
     known = colours(_NAMES)
-    return {**colours(methods), **{method: known[method] for method in methods if method in known}}
+    own = {method: known[method] for method in methods if method in known}
+    free = [colour for colour in COLOURS if colour not in own.values()] or COLOURS
+    others = [method for method in methods if method not in known]
+    return own | {method: free[i % len(free)] for i, method in enumerate(others)}
