@@ -29,7 +29,7 @@ def name_of(method: str) -> str:
 
 
 def palette(methods) -> dict[str, str]:
-    """A colour per method: the known ones have theirs in every figure, others one that is free; they repeat after ten."""
+    """A colour per method: the known ones have theirs in every figure, others one that is free, again after ten."""
     known = colours(_NAMES)
     own = {method: known[method] for method in methods if method in known}
     free = [colour for colour in COLOURS if colour not in own.values()] or COLOURS
