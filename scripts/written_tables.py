@@ -8,6 +8,7 @@ from spred_bench import frontier
 from spred_bench.claims import verdicts
 from spred_bench.claims.measure import select
 from spred_bench.gene_tables import accuracy_table
+from spred_bench.learning_curves import median_time
 from spred_bench.plots._pruning import TICKETS, name_of
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def lasso_times(numbers: Numbers) -> str:
     rows = select(numbers.records, {**wanted, "dataset": ["gaussian", "compressive"]})
     rows = rows.assign(ratio=rows["lambda_ratio"].round(6))
     keys = ["dataset", "n_features", "truth", "ratio"]
-    times = rows.pivot_table(index=keys, columns="method", values="value", aggfunc="median", sort=False)
+    times = rows.groupby([*keys, "method"], sort=False)["value"].agg(median_time).unstack()
     lines = []
     for (_, p, truth, ratio), line in times.iterrows():
         shown = {method: f"{line[method]:.3g}" for method in ("spred_newton", *_PEERS)}

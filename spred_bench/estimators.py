@@ -164,7 +164,7 @@ class SpredGroupLasso(_Linear):
         intercept = np.zeros(len(coef)) if centre is None else (centre[1].numpy() - coef @ centre[0].numpy())
         self.coef_ = coef[0] if y.ndim == 1 else coef
         self.intercept_ = float(intercept[0]) if y.ndim == 1 else intercept
-        self.n_iter_ = result.n_iter
+        self.n_iter_ = max(int(result.n_iter), 1)
         self.dual_gap_ = result.dual_gap * float(np.sum(_unit(y, sample_weight, self.fit_intercept)))
         return self
 

@@ -160,8 +160,8 @@ class Worker:
                 return {**result, **value}
             elif kind == "skip":
                 raise Skip(value)
-            elif kind == "error":
-                raise RuntimeError(value)
+            elif kind == "error":  # the first line is what the user is told: of a traceback, the last one speaks
+                raise RuntimeError(f"{value.rstrip().splitlines()[-1]}\n{value}")
 
     def _next(self, deadline: float):
         """The child's next message; None when the deadline has passed or the child is gone."""

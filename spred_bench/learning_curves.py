@@ -1,4 +1,4 @@
-"""Reading objective against time off the rows of sparse coding."""
+"""Reading curves against time off the rows of a task."""
 
 from collections.abc import Sequence
 
@@ -10,6 +10,12 @@ PROBLEM = ["data", "n_patches", "n_atoms", "kappa"]
 def is_peer(method: str) -> bool:
     """Whether a learner is one that spred is compared with."""
     return not method.startswith("spred")
+
+
+def median_time(times: pd.Series) -> float:
+    """Median of times of which some (NaN) were not reached: those are the longest, and NaN where the middle is one."""
+    middle = times.fillna(float("inf")).median()
+    return middle if middle < float("inf") else float("nan")
 
 
 def of_problem(records: pd.DataFrame, problem: Sequence) -> pd.DataFrame:

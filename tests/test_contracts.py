@@ -15,6 +15,7 @@ from spred_bench.errors import Skip
 from spred_bench.lasso import LassoProblem
 from spred_bench.models.mlp import Mlp
 from spred_bench.monitor import Monitor
+from spred_bench.solvers import cd
 from spred_bench.sparse_coding import learning
 from spred_bench.sparse_coding.learning import CodingProblem
 
@@ -105,6 +106,28 @@ def test_solvers_give_the_same_answer_twice(name):
     problem = lasso_problem()
     answers = [solve(next(iter(build_all("solver", name).values())), problem, 1e-2)[0] for _ in range(2)]
     np.testing.assert_array_equal(*answers)
+
+
+@pytest.mark.parametrize("name", [name for name in GROUPS["solver"] if name != "skglm"])  # it compiles for a minute
+def test_solvers_take_a_float32_design_with_float64_targets(name):
+    problem = lasso_problem()
+    problem = LassoProblem(problem.X.astype(np.float32), problem.Y, problem.alpha)
+    w, monitor = solve(next(iter(build_all("solver", name).values())), problem, 1e-2)
+    assert w.shape == problem.shape and monitor.status != "diverged"  # a busy machine may reach the limit
+
+
+@pytest.mark.parametrize("name", GROUPS["solver"])
+def test_solvers_take_or_skip_a_strength_of_zero(name):
+    problem = lasso_problem()
+    w, _ = solve(next(iter(build_all("solver", name).values())), LassoProblem(problem.X, problem.Y, 0.0), 1e-2)
+    assert np.isfinite(w).all()
+
+
+@pytest.mark.parametrize("number", [1, 4])
+def test_strengths_of_a_path_end_at_the_one_asked(number):
+    problem = lasso_problem()
+    path = cd.strengths_down_to(problem, problem.Y, number)
+    assert len(path) == number and path[-1] == pytest.approx(problem.alpha) and (np.diff(path) < 0).all()
 
 
 def coding_problem():

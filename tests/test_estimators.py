@@ -162,7 +162,8 @@ def test_wrong_parameters_are_named(options, message):
         SpredGroupLasso(**options).fit(X, y)
 
 
-def test_not_converging_is_said():
+def test_not_converging_is_said_and_the_one_working_set_allowed_counts():
     X, y = data(20, 60)
     with pytest.warns(ConvergenceWarning, match="duality gap"):
-        SpredGroupLasso(alpha=1e-3, max_iter=1, tol=1e-12).fit(X, y)
+        model = SpredGroupLasso(alpha=1e-3, max_iter=1, tol=1e-12).fit(X, y)
+    assert model.coef_.any() and model.n_iter_ == 1

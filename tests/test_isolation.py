@@ -85,6 +85,13 @@ def test_a_dying_child_is_an_error_not_a_hang(solve, monkeypatch, tmp_path):
         solve(celer.Solver())
 
 
+def test_the_first_line_of_a_failure_says_what_went_wrong(solve, monkeypatch, tmp_path):
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    (tmp_path / "celer.py").write_text("")
+    with pytest.raises(RuntimeError, match=r"\AAttributeError: .*Lasso.*\nTraceback"):
+        solve(celer.Solver())
+
+
 PARENT = """
     import numpy as np
     from spred_bench.isolation import ProblemFiles, Worker

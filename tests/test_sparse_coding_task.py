@@ -9,7 +9,7 @@ from spred_bench import plots
 from spred_bench.data.photographs import Source
 from spred_bench.errors import Skip, UserError
 from spred_bench.learners import alternating_fista, minibatch_cd, random_patches, spams
-from spred_bench.learning_curves import times_to_best_peer
+from spred_bench.learning_curves import median_time, times_to_best_peer
 from spred_bench.sparse_coding import encode, objective
 from spred_bench.sparse_coding.gabor import fit_gabors
 from spred_bench.sparse_coding.learning import CodingProblem, Monitor, learn, unit_columns
@@ -166,6 +166,12 @@ def test_time_to_the_best_peer_is_the_first_judged_time_that_is_as_good():
     table = times_to_best_peer(pd.DataFrame(rows)).set_index("method")
     assert table["time_s"].to_dict() == pytest.approx({"spams": 2, "cd": np.nan, "spred": 0.2}, nan_ok=True)
     assert (table["target"] == 5.0).all()
+
+
+def test_a_median_time_counts_the_seeds_that_did_not_get_there():
+    assert median_time(pd.Series([1.0, 2.0, np.nan])) == 2.0
+    assert np.isnan(median_time(pd.Series([1.0, np.nan, np.nan])))
+    assert np.isnan(median_time(pd.Series([1.0, np.nan])))
 
 
 def test_mistakes_end_in_one_line(cli, tmp_path):

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from spred_bench.learning_curves import is_peer, times_to_best_peer
+from spred_bench.learning_curves import is_peer, median_time, times_to_best_peer
 from spred_bench.plots._style import MARKERS, colours, legend_entries
 
 TASKS = ("sparse_coding",)
@@ -29,7 +29,7 @@ def draw(records: pd.DataFrame):
         at = ends.groupby(other)[column].nunique().idxmax()
         for ax, rows, value in ((panels[0], ends, "value"), (panels[1], times, "time_s")):
             for i, (method, run) in enumerate(rows[rows[other] == at].groupby("method", sort=False)):
-                middle = run.groupby(column)[value].median()
+                middle = run.groupby(column)[value].agg(median_time)
                 style = {"color": palette[method], "linestyle": "--" if is_peer(method) else "-"}
                 ax.plot(middle.index, middle, marker=MARKERS[i % len(MARKERS)], label=method, **style)
             ticks = sorted(ends[column].unique())

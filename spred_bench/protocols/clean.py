@@ -17,8 +17,9 @@ _SMALLEST_CLASS = 3  # one sample for each part
 
 @component
 class Protocol:
-    """factor: name of the factor type, or several, of which the first that can serve is taken; null: the only one
-    that can. One can serve if it has at least two classes, each of three samples or more.  exclude: classes left out.
+    """factor: name of the factor type, or several, of which the first that can serve is taken; null, or none of them:
+    the only one that can. One can serve if it has at least two classes, each of three samples or more.  exclude:
+    classes left out.
     """
 
     factor: str | list[str] | None = None

@@ -47,14 +47,14 @@ def solve_groups(design, Y, alpha: float, groups, weights, *, tol: float, max_it
     if null == 0:
         return GroupResult(np.zeros_like(W), 0.0, 1)
     size = _FIRST_GROUPS
-    for iteration in range(1, max_iter + 1):
+    for iteration in range(max_iter + 1):
         residual = Y - _combine(design, W)
         q = correlate(design, torch.from_numpy(residual)).numpy().reshape(p, -1) / n
         steepness = np.array([np.linalg.norm(q[g]) for g in groups]) / weights
         gap = _relative_gap(residual, Y, W, steepness.max(), alpha, groups, weights) / null
         if gap < best.dual_gap:
             best = GroupResult(W.copy(), gap, iteration)
-        if gap <= tol:
+        if gap <= tol or iteration == max_iter:
             break
         active = {i for i, g in enumerate(groups) if W[g].any()}
         size = min(len(groups), max(size, 2 * len(active)))

@@ -10,8 +10,8 @@ import numpy as np
 from pydantic import PositiveInt
 
 from spred_bench.components import component
-from spred_bench.lasso import lambda_max
-from spred_bench.solvers.cd import climb_each_target, required
+from spred_bench.errors import Skip
+from spred_bench.solvers.cd import climb_each_target, required, strengths_down_to
 
 
 @component
@@ -24,17 +24,18 @@ class Solver:
     black_box: ClassVar[bool] = True
 
     def solve(self, problem, monitor):
-        """Coefficients of `problem`, shape (p,) or (p, m). Skip where adelie is not installed or X is sparse."""
+        """Coefficients of `problem`, (p,) or (p, m). Skip where adelie is not installed, X is sparse or alpha = 0."""
         adelie = required("adelie")
+        if not isinstance(problem.X, np.ndarray):
+            raise Skip("adelie's dense matrix takes no sparse X")
         X = np.asfortranarray(problem.X)
         design = adelie.matrix.dense(X, method="naive", n_threads=self.n_threads)
 
         def fit(y, tolerance):
-            path = np.geomspace(max(lambda_max(X, y), problem.alpha), problem.alpha, self.n_lambda)
             state = adelie.grpnet(
                 X=design,
                 glm=adelie.glm.gaussian(y=np.asarray(y, dtype=X.dtype)),
-                lmda_path=path,
+                lmda_path=strengths_down_to(problem, y, self.n_lambda),
                 intercept=False,
                 early_exit=False,
                 tol=tolerance**2,

@@ -12,7 +12,7 @@ from pydantic import PositiveInt
 
 from spred_bench.components import component
 from spred_bench.errors import Skip
-from spred_bench.lasso import as_columns
+from spred_bench.lasso import as_columns, lambda_max
 
 
 def required(module: str, package: str | None = None):
@@ -47,6 +47,13 @@ def climb_each_target(problem, monitor, fit):
         return np.stack([fit(np.ascontiguousarray(y), tolerance) for y in as_columns(Y).T], axis=1)
 
     return climb(problem, monitor, fit_all)
+
+
+def strengths_down_to(problem, y, number: int) -> np.ndarray:
+    """(number,) strengths from the lambda_max of target y down to the problem's, which is always there; Skip for 0."""
+    if not problem.alpha > 0:
+        raise Skip("its path of strengths is geometric: it cannot end at 0")
+    return np.geomspace(problem.alpha, max(lambda_max(problem.X, y), problem.alpha), number)[::-1]
 
 
 @component

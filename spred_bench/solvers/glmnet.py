@@ -2,12 +2,10 @@
 
 from typing import ClassVar
 
-import numpy as np
 from pydantic import PositiveInt
 
 from spred_bench.components import component
-from spred_bench.lasso import lambda_max
-from spred_bench.solvers.cd import climb_each_target, required
+from spred_bench.solvers.cd import climb_each_target, required, strengths_down_to
 
 
 @component
@@ -19,15 +17,13 @@ class Solver:
     black_box: ClassVar[bool] = True
 
     def solve(self, problem, monitor):
-        """Coefficients of `problem`, shape (p,) or (p, m). Skip where python-glmnet is not installed."""
+        """Coefficients of `problem`, shape (p,) or (p, m). Skip where python-glmnet is not installed, or alpha = 0."""
         glmnet = required("glmnet", "python-glmnet")
 
         def fit(y, tolerance):
-            largest = max(lambda_max(problem.X, y), problem.alpha)
-            path = np.geomspace(largest, problem.alpha, self.n_lambda)
             model = glmnet.ElasticNet(
                 alpha=1.0,
-                lambda_path=path,
+                lambda_path=strengths_down_to(problem, y, self.n_lambda),
                 standardize=False,
                 fit_intercept=False,
                 n_splits=0,

@@ -6,11 +6,11 @@ balanced minimum the Hessian in (u, v) is at most 2 L max|w|, with L the largest
 single-feature fit is a cheap upper guess of max|w|.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
-from pydantic import PositiveFloat, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt
 from torch import nn
 
 from spred_bench.callbacks import When
@@ -32,7 +32,7 @@ class Solver:
 
     optimizer: Literal["sgd", "adam", "lbfgs"]
     learning_rate: PositiveFloat = 1.0
-    momentum: float = 0.9
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
     max_iter: PositiveInt = 20_000
     device: str = "cpu"
 
@@ -41,7 +41,8 @@ class Solver:
         if not isinstance(problem.X, np.ndarray):
             raise Skip("first-order spred works on a dense X")
         scale, model = self._start(problem)
-        X, Y = (torch.as_tensor(array, device=self.device) for array in (problem.X, problem.Y))
+        X = torch.as_tensor(problem.X, device=self.device)
+        Y = torch.as_tensor(problem.Y, device=self.device, dtype=X.dtype)  # torch multiplies no two types
         n, kappa = len(Y), problem.kappa
         optimizer = self._optimizer(model, problem, scale)
 
@@ -60,7 +61,7 @@ class Solver:
 
     def _start(self, problem) -> tuple[float, nn.Module]:
         """(guess of max|w|, module whose redundant weight starts at the Cauchy point)."""
-        X, Y = problem.X, problem.Y
+        X, Y = problem.X, problem.Y.astype(problem.X.dtype, copy=False)
         correlation = X.T @ Y
         squares = np.einsum("ij,ij->j", X, X)
         slopes = np.abs(correlation).reshape(len(squares), -1).max(axis=1)

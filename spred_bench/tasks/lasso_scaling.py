@@ -10,6 +10,7 @@ from spred_bench.components import component, require_data
 from spred_bench.data.regression import Regression
 from spred_bench.isolation import ProblemFiles, Worker, solve_here
 from spred_bench.lasso import LassoProblem
+from spred_bench.learning_curves import median_time
 from spred_bench.monitor import ZERO_THRESHOLDS
 from spred_bench.records import Cell
 
@@ -117,13 +118,13 @@ class Task:
         self._files = None
 
     def summary(self, records: pd.DataFrame) -> pd.DataFrame:
-        """Median over seeds of the time to each target gap; a blank is a target not reached."""
+        """Median over seeds of the time to each target gap; a blank is a target that half of them missed."""
         keys = ["data", "n_features", "n_targets", "lambda_ratio", "method"]
         last = records[records["metric"].isin(["final_relative_gap", "final_zero_rate"])]
         ends = last.pivot_table(index=keys, columns="metric", values="value", aggfunc="median", sort=False)
         times = records[records["metric"] == "time_to_gap_s"]
         reached = times.pivot_table(
-            index=keys, columns="threshold", values="value", aggfunc="median", sort=False, dropna=True
+            index=keys, columns="threshold", values="value", aggfunc=median_time, sort=False, dropna=True
         )
         reached = reached[sorted(reached.columns, reverse=True)].add_prefix("s to gap ")
         table = ends.join(reached).reset_index()
