@@ -40,6 +40,14 @@ def test_a_rival_that_is_nowhere_is_missing_and_not_beaten():
     assert number({"rows": {"method": "a"}}, against={"rows": {"method": "c"}}) is None
 
 
+def test_groups_of_one_side_are_missing_or_left_out():
+    a, b = Quantity(rows={"method": "a"}), Quantity(rows={"method": "b", "seed": [0, 1]})
+    found = {
+        groups: measure(ROWS, Statistic(of=a, per=["seed"], against=b, groups=groups)) for groups in ("all", "both")
+    }
+    assert [(found[groups].n, found[groups].missing) for groups in found] == [(2, 1), (2, 0)]
+
+
 def test_the_setting_is_chosen_on_dev_and_told_on_test():
     rows = pd.DataFrame(
         [

@@ -122,7 +122,8 @@ def measure(records: pd.DataFrame, statistic) -> Measurement | None:
         others, also_used = _grouped(records, statistic.against, statistic.per)
         if statistic.groups == "of":
             others = others.reindex(values.index)
-        paired = pd.concat([values, others], axis=1)  # a group on one side only is a value missing
+        # A group on one side only is a value missing, unless only those on both sides are wanted.
+        paired = pd.concat([values, others], axis=1, join="inner" if statistic.groups == "both" else "outer")
         values = COMPARE[statistic.compare](paired.iloc[:, 0], paired.iloc[:, 1])
         used = pd.concat([used, also_used])
     if not values.notna().any():

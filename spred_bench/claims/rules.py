@@ -56,8 +56,8 @@ class Quantity:
 class Statistic:
     """A number and how rows give it; the parts are those of `measure`.
 
-    rows: what `of` and `against` have in common.  groups: those that must have a number on both sides, all or those
-    of `of` alone.
+    rows: what `of` and `against` have in common.  groups: those that must have a number on both sides: all, those
+    of `of` alone, or none, so that only groups that are on both count.
     """
 
     of: Quantity
@@ -65,7 +65,7 @@ class Statistic:
     per: list[str] = field(default_factory=list)
     against: Quantity | None = None
     compare: str = "ratio"
-    groups: Literal["all", "of"] = "all"
+    groups: Literal["all", "of", "both"] = "all"
     then: str = "median"
 
     def __post_init__(self):
