@@ -113,9 +113,12 @@ def pruning_strengths(numbers: Numbers) -> str:
     return _lines(["compression", "tried", *(f"{c:g}x" for c in columns)], lines)
 
 
-def pruning_variants(numbers: Numbers) -> str:
-    """Dev accuracy after fine-tuning at the better of the strengths: a line per variant of spred, depth 2 and 3."""
-    chosen = frontier.chosen_on_dev(frontier.cells(select(numbers.records, {"folder": "pruning_variants"})))
+def pruning_variants(numbers: Numbers, folder: str) -> str:
+    """Dev accuracy after fine-tuning at the better strength: a line per variant, the best of a depth in bold."""
+    rows = select(numbers.records, {"folder": folder})
+    if (rates := numbers.setting(folder, "learning_rate")).nunique() > 1:
+        rows = rows.assign(method=rows["method"] + ", rate " + rows["run_id"].map(rates).map("{:g}".format))
+    chosen = frontier.chosen_on_dev(frontier.cells(rows))
     dev = chosen.pivot_table(index="method", columns="compression", values="dev", sort=False).sort_index(axis=1)
     best = dev.groupby(dev.index.str.contains("depth3")).transform("max")
     lines = []
