@@ -92,7 +92,8 @@ class Given:
 def main() -> None:
     torch.set_num_threads(1)
     folder = Path(os.environ.get("SPRED_DATA_DIR", "data"))
-    data = to_device(Source(Path("cifar10_subset.npz"), N_TRAIN, folder).load(0), 0.2, "cpu", standardise=True)
+    source = Source(path="cifar10_subset.npz", n_train=N_TRAIN, data_dir=folder)
+    data = to_device(source.load(0), 0.2, "cpu", standardise=True)
     how = {"autocast": "bfloat16", "channels_last": True}
     recipe, tuning = Recipe(EPOCHS, 64, 0.1, "sgd", "one_cycle", **how), Recipe(0.5, 64, 2e-3, "adam", "linear", **how)
     setting = training.Setting(data, Model(width=8), recipe, tuning, crop_padding=4, flip=True)
