@@ -42,6 +42,9 @@ REFERENCES = {
     "pruning_variants": ["experiment=pruning_variants"],
     "pruning_rates": ["experiment=pruning_rates"],
     "pruning_rival_rates": ["experiment=pruning_rival_rates"],
+    "pruning_l1_rates": [
+        *("experiment=pruning_rival_rates", "method=[l1]", "seed=0", "task.n_seeds=3", "task.learning_rate=0.03,0.3")
+    ],
     "target_sparsity": ["experiment=target_sparsity"],
     "fig4_mnist_rivals": ["experiment=fig4_mnist_rivals", "launcher=local_pool"],
 }

@@ -113,19 +113,19 @@ def pruning_strengths(numbers: Numbers) -> str:
     return _lines(["compression", "tried", *(f"{c:g}x" for c in columns)], lines)
 
 
-def pruning_variants(numbers: Numbers, folder: str) -> str:
-    """Dev accuracy after fine-tuning at the better strength: a line per variant, the best of a depth in bold."""
+def pruning_variants(numbers: Numbers, folder: str, split: str = "dev") -> str:
+    """Accuracy after fine-tuning at the strength best on dev: a line per variant, the best of a depth in bold."""
     rows = select(numbers.records, {"folder": folder})
     if (rates := numbers.setting(folder, "learning_rate")).nunique() > 1:
         rows = rows.assign(method=rows["method"] + ", rate " + rows["run_id"].map(rates).map("{:g}".format))
     chosen = frontier.chosen_on_dev(frontier.cells(rows))
-    dev = chosen.pivot_table(index="method", columns="compression", values="dev", sort=False).sort_index(axis=1)
-    best = dev.groupby(dev.index.str.contains("depth3")).transform("max")
+    table = chosen.pivot_table(index="method", columns="compression", values=split, sort=False).sort_index(axis=1)
+    best = table.groupby(table.index.str.contains("depth3")).transform("max")
     lines = []
-    for method, line in dev.iterrows():
+    for method, line in table.iterrows():
         shown = [f"**{value:.3f}**" if value == best.loc[method, c] else f"{value:.3f}" for c, value in line.items()]
         lines.append([method, *shown])
-    return _lines(["compression", *(f"{c:g}x" for c in dev)], lines)
+    return _lines(["compression", *(f"{c:g}x" for c in table)], lines)
 
 
 def zero_peaks(numbers: Numbers) -> str:
