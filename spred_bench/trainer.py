@@ -83,10 +83,8 @@ class Trainer:
             raise ValueError("give either max_steps or epochs")
         if self.max_steps is None:
             self.max_steps = round(self.epochs * self.batches.steps_per_epoch)
-            if self.epochs > 0 and self.max_steps == 0:
-                raise ValueError(
-                    f"epochs={self.epochs:g} of {self.batches.steps_per_epoch} steps each are no step at all"
-                )
+            if self.epochs and not self.max_steps:
+                raise ValueError(f"epochs={self.epochs:g} of {self.batches.steps_per_epoch} steps each: no step at all")
         if self.max_steps < 0 or self.check_every < 1:
             raise ValueError(f"max_steps={self.max_steps}, check_every={self.check_every}: out of range")
         self.optimizers = [self.optimizer] if isinstance(self.optimizer, Optimizer) else list(self.optimizer)
@@ -94,8 +92,7 @@ class Trainer:
             raise ValueError("L-BFGS moves several times in a step: it cannot share one with others")
         self._parameters = [p for o in self.optimizers for group in o.param_groups for p in group["params"]]
         self._schedulers = [self.schedule(o, self.max_steps) for o in self.optimizers if self.schedule]
-        criterion = [self.until] if self.until else []
-        self._callbacks = [with_frequency(callback) for callback in [*self.callbacks, *criterion]]
+        self._callbacks = [with_frequency(callback) for callback in (*self.callbacks, self.until) if callback]
         if self.channels_last and isinstance(self.model, nn.Module):
             self.model.to(memory_format=torch.channels_last)
         self.device = self._parameters[0].device

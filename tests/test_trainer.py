@@ -216,7 +216,7 @@ def test_nothing_waits_for_the_device_between_checks(monkeypatch):
     [
         ({}, "either max_steps or epochs"),
         ({"max_steps": 1, "epochs": 1}, "either max_steps or epochs"),
-        ({"epochs": 0.1}, "epochs=0.1 of 1 steps each are no step at all"),
+        ({"epochs": 0.1}, "epochs=0.1 of 1 steps each: no step at all"),
         ({"max_steps": -1}, "max_steps=-1"),
         ({"max_steps": 1, "autocast": "float16"}, "autocast=float16"),
     ],
