@@ -189,6 +189,20 @@ def target_sparsities(numbers: Numbers) -> str:
     return _lines(["", *(f"{c:g}" for c in sorted(accuracy))], lines)
 
 
+def warm_starts(numbers: Numbers) -> str:
+    """Dev accuracy of networks that go on from a dense one: a line per strength and split, means over seeds."""
+    rows = select(numbers.records, {"folder": "warm_starts", "method": "spred"})
+    means = rows.pivot_table(index=["kappa", "init"], columns="compression", values="value", sort=False)
+    best = means.groupby("kappa").transform("max")
+    lines = []
+    for (kappa, init), line in means.iterrows():
+        cells = [
+            f"**{value:.3f}**" if value == best.loc[(kappa, init), c] else f"{value:.3f}" for c, value in line.items()
+        ]
+        lines.append([f"{kappa:g}, {init}", *cells])
+    return _lines(["kappa, split", *("not pruned" if c == 1 else f"{c:g}x" for c in means)], lines)
+
+
 def _interval(row, low: str, high: str) -> str:
     return f"[{row[low]:.3f}, {row[high]:.3f}]"
 
@@ -212,4 +226,5 @@ TABLES = {
     "tickets": tickets,
     "planted_genes": planted_genes,
     "target_sparsities": target_sparsities,
+    "warm_starts": warm_starts,
 }
