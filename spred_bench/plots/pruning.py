@@ -32,7 +32,8 @@ def draw(records: pd.DataFrame):
             xscale="log", xlabel="compression ratio", ylabel="test accuracy, fine-tuned", title=f"{dataset}, {model}"
         )
     handles, labels = legend_entries(axes)
-    figure.legend(handles, labels, loc="outside right center")
+    wide = max(map(len, labels)) > 30  # beside the panels they would leave no room for these
+    figure.legend(handles, labels, loc="outside lower center" if wide else "outside right center")
     return figure
 
 
