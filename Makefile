@@ -26,7 +26,7 @@ test: $(INSTALLED) ## make the environment and run the tests
 	$(BIN)/python -m pytest -n 2
 
 figures: $(INSTALLED) ## draw every figure again from the committed rows
-	$(BIN)/spred-bench plot $(wildcard results/reference/*)
+	@printf '%s\n' $(wildcard results/reference/*) | xargs -n 15 -P 2 $(BIN)/spred-bench plot
 
 claims: $(INSTALLED) ## judge every claim of the paper by the committed rows: RESULTS=results for your own
 	$(BIN)/spred-bench claims $(RESULTS)
