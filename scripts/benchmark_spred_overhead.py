@@ -1,6 +1,6 @@
 """What spred adds to a training step of ResNet18 for CIFAR: time of paired steps, peak memory.
 
-    python scripts/benchmark_spred_overhead.py [folder] [--pairs 15] [--threads 2]
+    python scripts/benchmark_spred_overhead.py [folder] [--pairs 50] [--threads 2]
 
 A dense step and a spred step in turn, in one process, on the same batch; a ratio is of two neighbours in time, and
 which goes first alternates. A step is forward, backward and update: SGD with momentum, weight decay. Memory is
@@ -115,7 +115,7 @@ def measure(method: str, options, measurement: Measurement) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", nargs="?", help="for the rows (default: results/reference/spred_overhead)")
-    parser.add_argument("--pairs", type=int, default=15)
+    parser.add_argument("--pairs", type=int, default=50)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--precision", nargs="+", choices=PRECISIONS, default=list(PRECISIONS))
     parser.add_argument("--methods", nargs="+", choices=list(METHODS)[1:], default=["spred"])

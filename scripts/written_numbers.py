@@ -89,10 +89,10 @@ def main(words: list[str]) -> int:
         old = path.read_text()
         new = rewritten(old, numbers)
         pairs = zip(_MARKED.finditer(old), _MARKED.finditer(new), strict=True)
-        wrong += [f"{path.relative_to(ROOT)}: {a[2]} is not as the rows have it" for a, b in pairs if a[3] != b[3]]
-        if "--check" not in words:
+        if "--check" in words:
+            wrong += [f"{path.relative_to(ROOT)}: {a[2]} is not as the rows have it" for a, b in pairs if a[3] != b[3]]
+        else:
             path.write_text(new)
-    wrong = wrong if "--check" in words else []
     wrong += [f"README.md: a number without a mark: {sentence}" for sentence in unmarked_digits(README.read_text())]
     print("\n".join(wrong or ["every number is as the rows have it"]))
     return int(bool(wrong))

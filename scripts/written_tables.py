@@ -91,11 +91,7 @@ def pruning_accuracies(numbers: Numbers) -> str:
     table = frontier.by_method(select(numbers.records, {"folder": "fig5_small"})).set_index("method")
     columns = [column for column in table if column.endswith("x")]
     best = table[columns].max()
-    lines = []
-    for method, line in table[columns].iterrows():
-        shown = ["" if value != value else f"{value:.3f}" for value in line]
-        bold = [f"**{text}**" if value == top else text for text, value, top in zip(shown, line, best, strict=True)]
-        lines.append([name_of(method), *bold])
+    lines = [[name_of(method), *_bold(line, best)] for method, line in table[columns].iterrows()]
     return _lines(["compression", *columns], lines)
 
 
@@ -121,15 +117,12 @@ def pruning_variants(numbers: Numbers, folder: str, split: str = "dev") -> str:
     chosen = frontier.chosen_on_dev(frontier.cells(rows))
     table = chosen.pivot_table(index="method", columns="compression", values=split, sort=False).sort_index(axis=1)
     best = table.groupby(table.index.str.contains("depth3")).transform("max")
-    lines = []
-    for method, line in table.iterrows():
-        shown = [f"**{value:.3f}**" if value == best.loc[method, c] else f"{value:.3f}" for c, value in line.items()]
-        lines.append([method, *shown])
+    lines = [[method, *_bold(line, best.loc[method])] for method, line in table.iterrows()]
     return _lines(["compression", *(f"{c:g}x" for c in table)], lines)
 
 
 def zero_peaks(numbers: Numbers) -> str:
-    """Shares of weights near zero in the three largest convolutions, and test accuracy: medians over seeds."""
+    """Shares of weights near zero in the three largest convolutions, and dev accuracy: medians over seeds."""
     rows = select(numbers.records, {"folder": "fig7_histograms"})
     peaks = select(rows, {"metric": "zero_peak"})
     keys = ["method", "threshold", "layer"]
@@ -194,13 +187,14 @@ def warm_starts(numbers: Numbers) -> str:
     rows = select(numbers.records, {"folder": "warm_starts", "method": "spred"})
     means = rows.pivot_table(index=["kappa", "init"], columns="compression", values="value", sort=False)
     best = means.groupby("kappa").transform("max")
-    lines = []
-    for (kappa, init), line in means.iterrows():
-        cells = [
-            f"**{value:.3f}**" if value == best.loc[(kappa, init), c] else f"{value:.3f}" for c, value in line.items()
-        ]
-        lines.append([f"{kappa:g}, {init}", *cells])
+    lines = [[f"{key[0]:g}, {key[1]}", *_bold(line, best.loc[key])] for key, line in means.iterrows()]
     return _lines(["kappa, split", *("not pruned" if c == 1 else f"{c:g}x" for c in means)], lines)
+
+
+def _bold(values, best) -> list[str]:
+    """Three digits of each, the best of its column in bold, a missing one blank."""
+    shown = ["" if value != value else f"{value:.3f}" for value in values]
+    return [f"**{text}**" if value == top else text for text, value, top in zip(shown, values, best, strict=True)]
 
 
 def _interval(row, low: str, high: str) -> str:
