@@ -11,13 +11,14 @@ RUN = ["dataset", "model", "method", "kappa", "seed"]
 def cells(records: pd.DataFrame) -> pd.DataFrame:
     """One line per pruned network: keys, `compression` as asked for, `ratio` as counted, accuracies dev and test.
 
-    Without those that diverged: what is left of them is a network of an earlier step.
+    Without those that diverged: what is left of them is a network of an earlier step. None where runs have the same
+    cells: they differ in a setting that rows do not hold, such as the learning rate, and their mean would mean nothing.
     """
     pruned = records[(records["stage"] == "prune") & records["compression"].notna()]
     pruned = pruned[pruned["status"] != "diverged"]
     keys = [*RUN, "compression"]
     wide = pruned[pruned["metric"] == "fine_tuned_accuracy"]
-    if wide.empty:
+    if wide.empty or wide.duplicated([*keys, "split"]).any():
         return pd.DataFrame(columns=[*keys, "dev", "test", "ratio"])
     wide = wide.pivot_table(index=keys, columns="split", values="value", sort=False)
     ratio = pruned[pruned["metric"] == "compression_ratio"].drop_duplicates(keys).set_index(keys)["value"]

@@ -42,6 +42,12 @@ def test_networks_that_diverged_are_left_out():
     assert frontier.by_method(table.assign(status="diverged")).empty
 
 
+def test_runs_that_differ_in_what_rows_do_not_hold_are_not_averaged():
+    faster = records().assign(value=0.1)
+    assert frontier.cells(pd.concat([records(), faster])).empty
+    assert len(frontier.cells(pd.concat([records(), faster.assign(seed=faster["seed"] + 2)]))) == 16
+
+
 def test_chance_is_that_of_each_data_set():
     x = np.array([1, 10, 100, 1000, 10000])
     rows = [
