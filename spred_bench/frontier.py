@@ -1,24 +1,42 @@
-"""Accuracy against compression: the strength chosen on dev, a sigmoid through the points; lottery tickets."""
+"""Accuracy against compression: strength and rate chosen on dev, a sigmoid through the points; lottery tickets."""
 
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-RUN = ["dataset", "model", "method", "kappa", "seed"]
+TUNED = ["kappa", "learning_rate"]  # what is chosen on dev
+RUN = ["dataset", "model", "method", *TUNED, "seed"]
+_POINT = ["stage", "compression", "threshold", "ticket", "layer", "step", "split", "metric"]
+
+
+def told_apart(records: pd.DataFrame) -> pd.DataFrame:
+    """Rows of several runs, every measurement once.
+
+    Runs repeated with the same outcome are one. Where they found different accuracies in the same cell they differ in a
+    setting that rows do not hold, such as the epochs: the method's name then says which run it is. Rows written before
+    there was a column `learning_rate` count as those of one rate.
+    """
+    rates = records["learning_rate"].fillna(0.0) if "learning_rate" in records else 0.0
+    records = records.assign(learning_rate=rates)
+    measurement = [key for key in (*RUN, *_POINT) if key in records]
+    scores = records[records["metric"].str.endswith("accuracy")].drop_duplicates([*measurement, "value"])
+    ambiguous = scores.loc[scores.duplicated(measurement, keep=False), "run_id"].unique()
+    named = records["method"] + ", run " + records["run_id"]
+    records = records.assign(method=records["method"].mask(records["run_id"].isin(ambiguous), named))
+    return records.drop_duplicates(measurement)
 
 
 def cells(records: pd.DataFrame) -> pd.DataFrame:
     """One line per pruned network: keys, `compression` as asked for, `ratio` as counted, accuracies dev and test.
 
-    Without those that diverged: what is left of them is a network of an earlier step. None where runs have the same
-    cells: they differ in a setting that rows do not hold, such as the learning rate, and their mean would mean nothing.
+    Without those that diverged: what is left of them is a network of an earlier step.
     """
     pruned = records[(records["stage"] == "prune") & records["compression"].notna()]
-    pruned = pruned[pruned["status"] != "diverged"]
+    pruned = told_apart(pruned[pruned["status"] != "diverged"])
     keys = [*RUN, "compression"]
     wide = pruned[pruned["metric"] == "fine_tuned_accuracy"]
-    if wide.empty or wide.duplicated([*keys, "split"]).any():
+    if wide.empty:
         return pd.DataFrame(columns=[*keys, "dev", "test", "ratio"])
     wide = wide.pivot_table(index=keys, columns="split", values="value", sort=False)
     ratio = pruned[pruned["metric"] == "compression_ratio"].drop_duplicates(keys).set_index(keys)["value"]
@@ -27,11 +45,12 @@ def cells(records: pd.DataFrame) -> pd.DataFrame:
 
 
 def chosen_on_dev(table: pd.DataFrame) -> pd.DataFrame:
-    """Of `cells`, those with the kappa of the best mean dev accuracy over seeds, for each method and compression."""
+    """Of `cells`, those with the kappa and learning rate of the best mean dev accuracy over seeds, for each method and
+    compression."""
     keys = ["dataset", "model", "method", "compression"]
-    means = table.groupby([*keys, "kappa"], sort=False, as_index=False)["dev"].mean()
-    best = means.loc[means.groupby(keys, sort=False)["dev"].idxmax(), [*keys, "kappa"]]
-    return table.merge(best, on=[*keys, "kappa"])
+    means = table.groupby([*keys, *TUNED], sort=False, as_index=False)["dev"].mean()
+    best = means.loc[means.groupby(keys, sort=False)["dev"].idxmax(), [*keys, *TUNED]]
+    return table.merge(best, on=[*keys, *TUNED])
 
 
 def by_method(records: pd.DataFrame) -> pd.DataFrame:
@@ -49,7 +68,9 @@ def by_method(records: pd.DataFrame) -> pd.DataFrame:
 
 
 def tickets(records: pd.DataFrame) -> pd.DataFrame:
-    """Test accuracies of tickets and of the networks they come from, one data set and model, one kappa per method."""
+    """Test accuracies of tickets and of the networks they come from, one data set and model; for each method the kappa
+    and learning rate whose networks are best on dev."""
+    records = told_apart(records)
     retrained = records[records["metric"] == "ticket_accuracy"]
     if retrained.empty:
         return retrained
@@ -59,8 +80,9 @@ def tickets(records: pd.DataFrame) -> pd.DataFrame:
     ]
     both = pd.concat([retrained, tuned.assign(ticket="fine-tuned")]).merge(wanted)
     dev = both[(both["split"] == "dev") & (both["ticket"] == "fine-tuned")]
-    best = dev.groupby(["method", "kappa"])["value"].mean().reset_index().sort_values("value").groupby("method").tail(1)
-    return both[both["split"] == "test"].merge(best[["method", "kappa"]])
+    means = dev.groupby(["method", *TUNED], as_index=False)["value"].mean()
+    best = means.loc[means.groupby("method")["value"].idxmax(), ["method", *TUNED]]
+    return both[both["split"] == "test"].merge(best)
 
 
 class Sigmoid(NamedTuple):

@@ -17,7 +17,7 @@ def records() -> pd.DataFrame:
         for seed in (0, 1):
             for ratio in (10, 100):
                 keys = {"dataset": "d", "model": "m", "method": "l1", "kappa": kappa, "seed": seed, "stage": "prune"}
-                keys |= {"compression": ratio, "n_classes": 10, "status": "done"}
+                keys |= {"compression": ratio, "n_classes": 10, "status": "done", "run_id": "first"}
                 found += [{**keys, "metric": "fine_tuned_accuracy", "split": "dev", "value": dev[ratio] + 0.02 * seed}]
                 found += [{**keys, "metric": "fine_tuned_accuracy", "split": "test", "value": test[ratio]}]
                 found += [
@@ -42,17 +42,38 @@ def test_networks_that_diverged_are_left_out():
     assert frontier.by_method(table.assign(status="diverged")).empty
 
 
-def test_runs_that_differ_in_what_rows_do_not_hold_are_not_averaged():
-    faster = records().assign(value=0.1)
-    assert frontier.cells(pd.concat([records(), faster])).empty
-    assert len(frontier.cells(pd.concat([records(), faster.assign(seed=faster["seed"] + 2)]))) == 16
+def test_runs_that_differ_in_what_rows_do_not_hold_are_told_apart_by_their_id():
+    shorter = records().assign(value=0.1, run_id="second")
+    table = frontier.cells(pd.concat([records(), shorter]))
+    assert table["method"].unique().tolist() == ["l1, run first", "l1, run second"]
+    assert table[["method", "dev"]].groupby("method")["dev"].max().tolist() == pytest.approx([0.92, 0.1])
+
+
+def test_a_run_repeated_with_the_same_outcome_counts_once():
+    table = frontier.cells(pd.concat([records(), records().assign(run_id="second")]))
+    assert len(table) == 8 and table["method"].unique().tolist() == ["l1"]
+
+
+def test_learning_rate_is_chosen_on_dev_with_kappa():
+    rows = records()
+    better_at_ten = rows["value"].where(rows["compression"] == 100, rows["value"] + 0.05)
+    table = pd.concat([rows.assign(learning_rate=0.1), rows.assign(learning_rate=0.3, value=better_at_ten - 0.01)])
+    chosen = frontier.chosen_on_dev(frontier.cells(table)).groupby("compression")["learning_rate"].unique()
+    assert chosen.map(list).to_dict() == {10: [0.3], 100: [0.1]}
 
 
 def test_chance_is_that_of_each_data_set():
     x = np.array([1, 10, 100, 1000, 10000])
     rows = [
         {"dataset": data, "model": "m", "method": "l1", "kappa": 0.1, "seed": 0, "stage": "prune", "status": "done"}
-        | {"compression": ratio, "n_classes": n, "metric": "fine_tuned_accuracy", "split": split, "value": value}
+        | {
+            "run_id": "only",
+            "compression": ratio,
+            "n_classes": n,
+            "metric": "fine_tuned_accuracy",
+            "split": split,
+            "value": value,
+        }
         for data, n in (("ten", 10), ("hundred", 100))
         for ratio, value in zip(x, frontier.Sigmoid(0.9, 60.0, 3.0)(x, 1 / n), strict=True)
         for split in ("dev", "test")

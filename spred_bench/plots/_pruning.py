@@ -25,7 +25,8 @@ TICKETS = {
 
 def name_of(method: str) -> str:
     """As it stands in a legend."""
-    return _NAMES.get(method, method)
+    known, separator, run = method.partition(", run ")  # as frontier.told_apart names it
+    return _NAMES.get(known, known) + separator + run
 
 
 def palette(methods) -> dict[str, str]:

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from spred_bench.frontier import TUNED, told_apart
 from spred_bench.plots._pruning import name_of, palette
 
 TASKS = ("pruning",)
@@ -15,14 +16,14 @@ def draw(records: pd.DataFrame):
     """One panel per layer, first seed; of each method the largest kappa within two points of its best dev accuracy."""
     import matplotlib.pyplot as plt
 
-    rows = records[records["stage"] == "train"]
+    rows = told_apart(records[records["stage"] == "train"])
     counts = rows[rows["metric"] == "weight_count"]
     if counts.empty:
         return None
     for key in ("dataset", "model"):
         rows = rows[rows[key] == counts[key].iloc[0]]
     rows = rows[rows["seed"] == rows["seed"].min()]
-    shown = _kappas(rows)
+    shown = _chosen(rows)
     counts = rows[rows["metric"] == "weight_count"]
     layers = counts["layer"].unique()
     decades = np.arange(_SMALLEST, np.log10(counts["threshold"].max()) + _STEP / 2, _STEP)
@@ -34,9 +35,9 @@ def draw(records: pd.DataFrame):
         for method, colour in shades.items():
             mine = counts[(counts["method"] == method) & (counts["layer"] == layer)]
             counted = np.zeros(len(decades))
-            mine = mine[mine["kappa"] == shown[method]]
+            mine = mine[(mine[TUNED] == shown[method]).all(axis=1)]
             counted[np.rint((np.log10(mine["threshold"]) - decades[0]) / _STEP).astype(int)] = mine["value"]
-            label = f"{name_of(method)}, $\\kappa$ = {shown[method]:g}"
+            label = f"{name_of(method)}, $\\kappa$ = {shown[method]['kappa']:g}"
             edges = 10.0 ** np.append(decades, decades[-1] + _STEP)
             ax.stairs(counted / counted.sum(), edges, color=colour, linewidth=1.3, label=label)
         ax.set(xscale="log", yscale="log", xlabel="|w| (leftmost: up to 1e-6)", title=layer)
@@ -47,7 +48,8 @@ def draw(records: pd.DataFrame):
     return figure
 
 
-def _kappas(rows: pd.DataFrame) -> dict[str, float]:
+def _chosen(rows: pd.DataFrame) -> dict[str, pd.Series]:
     dev = rows[(rows["metric"] == "accuracy") & (rows["split"] == "dev")]
     good = dev[dev["value"] >= dev.groupby("method")["value"].transform("max") - _LOSS]
-    return good.groupby("method")["kappa"].max().to_dict()
+    last = good.sort_values(["kappa", "value"]).groupby("method").tail(1)
+    return {row["method"]: row[TUNED] for _, row in last.iterrows()}

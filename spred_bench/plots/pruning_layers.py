@@ -23,7 +23,8 @@ def draw(records: pd.DataFrame):
         return None
     first = table[(table["dataset"] == table["dataset"].iloc[0]) & (table["model"] == table["model"].iloc[0])]
     ratio = min(first["compression"].unique(), key=lambda value: abs(np.log(value / _TARGET)))
-    keys = ["dataset", "model", "method", "kappa", "seed", "compression"]
+    keys = [*frontier.RUN, "compression"]
+    records = frontier.told_apart(records)
     rows = records[(records["stage"] == "prune") & (records["metric"] == "layer_sparsity")]
     rows = rows.merge(first.loc[first["compression"] == ratio, keys], on=keys)
     layers = rows["layer"].unique()

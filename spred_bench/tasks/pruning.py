@@ -69,7 +69,7 @@ class Task:
     device: str = "cpu"
 
     key_columns: ClassVar = (
-        *("model", "width", "n_train", "n_classes", "stage", "kappa", "l1_strength"),
+        *("model", "width", "n_train", "n_classes", "learning_rate", "stage", "kappa", "l1_strength"),
         *("compression", "threshold", "ticket", "layer"),
     )
 
@@ -133,7 +133,7 @@ class Task:
         setting = self._setting(cell)
         data = setting.data
         keys = {"width": getattr(setting.model, "width", None), "l1_strength": 2 * cell.keys["kappa"]}
-        keys |= {"n_train": len(data.train.labels), "n_classes": data.n_classes}
+        keys |= {"n_train": len(data.train.labels), "n_classes": data.n_classes, "learning_rate": self.learning_rate}
         stages = {"train": self._training, "prune": self._pruning, "ticket": self._ticket}
         for row in stages[cell.keys["stage"]](cell, setting, self._trained(cell, setting)):
             yield {**keys, **row}
