@@ -18,7 +18,7 @@ from spred_bench.collecting import collect
 ROOT = Path(__file__).parent.parent
 # Networks and images of fig5_small.
 SMALL = ("data=[cifar10_subset]", "data.cifar10_subset.n_train=6000", "model=[resnet9]")
-# name: words of the command; the task is the first word's, or the experiment's.
+# name: words of the command; the task is the first word's, or the experiment's. "+" begins a second command.
 REFERENCES = {
     "theorems": ["task=theorems"],
     "landscape": ["task=landscape"],
@@ -36,15 +36,11 @@ REFERENCES = {
     "fig4_mnist": ["experiment=fig4_mnist", "task.epochs=16"],
     "table1_genes": ["experiment=table1_genes"],
     "planted_genes": ["experiment=planted_genes"],
-    "fig5_small": ["experiment=fig5_small"],
+    "fig5_small": ["experiment=fig5_small", "+", "experiment=fig5_rates"],
     "fig7_histograms": ["experiment=fig7_histograms", *SMALL],
     "lottery_ticket": ["experiment=lottery_ticket", "method=[spred]", *SMALL],
     "pruning_variants": ["experiment=pruning_variants"],
     "pruning_rates": ["experiment=pruning_rates"],
-    "pruning_rival_rates": ["experiment=pruning_rival_rates"],
-    "pruning_l1_rates": [
-        *("experiment=pruning_rival_rates", "method=[l1]", "seed=0", "task.n_seeds=3", "task.learning_rate=0.03,0.3")
-    ],
     "target_sparsity": ["experiment=target_sparsity"],
     "fig4_mnist_rivals": ["experiment=fig4_mnist_rivals", "launcher=local_pool"],
 }
@@ -62,7 +58,7 @@ MEASUREMENTS = {
 
 def main(words: list[str]) -> int:
     """Run each named reference (all of them when none is named); words after -- go to every command."""
-    names, _, extra = (words, None, []) if "--" not in words else _split(words)
+    names, extra = _split(words, "--") if "--" in words else (words, [])
     known = [*REFERENCES, *MEASUREMENTS]
     for name in names or known:
         if name not in known:
@@ -74,17 +70,18 @@ def main(words: list[str]) -> int:
             subprocess.run([sys.executable, Path(__file__).parent / MEASUREMENTS[name]], cwd=ROOT, check=True)
             continue
         folder = Path("results") / "reference-runs" / name
-        command = [sys.executable, "-m", "spred_bench", *REFERENCES[name], f"results_dir={folder}", *extra]
-        code = subprocess.run(command, cwd=ROOT).returncode
-        if code not in (0, 1):
-            return code
+        for command in _split(REFERENCES[name], "+"):
+            program = [sys.executable, "-m", "spred_bench", *command, f"results_dir={folder}", *extra]
+            code = subprocess.run(program, cwd=ROOT).returncode
+            if code not in (0, 1):
+                return code
         _keep(ROOT / folder, ROOT / "results" / "reference" / name)
     return 0
 
 
-def _split(words: list[str]) -> tuple[list[str], str, list[str]]:
-    cut = words.index("--")
-    return words[:cut], "--", words[cut + 1 :]
+def _split(words: list[str], separator: str) -> list[list[str]]:
+    ends = [i for i, word in enumerate(words) if word == separator]
+    return [words[start:end] for start, end in zip([0, *(i + 1 for i in ends)], [*ends, None], strict=True)]
 
 
 def _keep(results: Path, target: Path) -> None:
