@@ -19,6 +19,7 @@ from reference_rows import Measurement
 from torch import nn
 
 from spred_bench import optimizers, timing
+from spred_bench.allocation import keep_freed_memory
 from spred_bench.device import FlushDenormals, resolve_device
 from spred_bench.forward import Forward
 from spred_bench.methods.spred import Method as Spred
@@ -125,6 +126,7 @@ def main() -> None:
     parser.add_argument("--compile", action="store_true", help="torch.compile of loss and network, for both")
     parser.add_argument("--memory-of", choices=METHODS, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    keep_freed_memory()  # as every run does
     torch.set_num_threads(options.threads)
     if options.memory_of:
         (options.precision,) = options.precision

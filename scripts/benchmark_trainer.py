@@ -17,6 +17,7 @@ from reference_rows import Measurement
 from torch import nn
 
 from spred_bench import classification
+from spred_bench.allocation import keep_freed_memory
 from spred_bench.classification import Recipe
 from spred_bench.methods.weight_decay import Method
 from spred_bench.models.mlp import Model
@@ -89,6 +90,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--sizes", nargs="+", choices=SIZES, default=list(SIZES))
     options = parser.parse_args()
+    keep_freed_memory()  # as every run does
     torch.set_num_threads(options.threads)
     measurement = Measurement("trainer_overhead", options.folder, ["benchmark", "size", "precision", "pair", "threads"])
     medians = []

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from spred_bench import __version__, distributed, integrity, records, signals, timing
+from spred_bench import __version__, allocation, distributed, integrity, records, signals, timing
 from spred_bench.errors import Skip, UserError
 from spred_bench.plan import Plan
 from spred_bench.progress import show as _progress
@@ -68,6 +68,7 @@ def run(plan: Plan, command: str, report: Callable[[str], None] = print, launch:
     so far, also with force=true. Raises UserError where the directory cannot be used. An interruption
     (signals.Interrupted) passes through, with the manifest saying so; finished cells are kept.
     """
+    allocation.keep_freed_memory()
     cells = plan.task.cells()
     _require_distinct(cells)
     distributed.join(plan.settings.device)
