@@ -23,6 +23,7 @@ from spred_bench import signals
 from spred_bench.errors import Skip
 from spred_bench.lasso import LassoProblem
 from spred_bench.monitor import Monitor, Snapshot
+from spred_bench.threads import settle
 from spred_bench.worker import warm_up
 
 # How much longer than its limit a solver may be silent before it is killed: judging an iterate takes time too.
@@ -72,6 +73,7 @@ def _remove_abandoned() -> None:
 def solve_here(solver, problem: LassoProblem, gap_targets: list[float], time_limit_s: float, device: str) -> dict:
     """The same answer as `Worker.solve`, in this process; its memory is not measured."""
     warm_up_s = warm_up(solver, problem)
+    settle()
     monitor = Monitor(problem, gap_targets, time_limit_s, device)
     solver.solve(problem, monitor)
     return {"trace": monitor.trace, "status": monitor.status, "warm_up_s": warm_up_s, "added_bytes": None}
@@ -121,9 +123,7 @@ class Worker:
             self._process = subprocess.Popen(
                 [self._python, "-m", "spred_bench.worker", str(theirs_in), str(theirs_out)],
                 pass_fds=(theirs_in, theirs_out),
-                # Idle threads sleep instead of spinning: a solver and the library that judges it may each bring a pool
-                # of threads, and two spinning pools on the same cores slow both, several times over.
-                env={"OMP_WAIT_POLICY": "PASSIVE", **os.environ, "PYTHONPATH": path},
+                env={**os.environ, "PYTHONPATH": path},
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,  # Ctrl-C is for the parent to handle

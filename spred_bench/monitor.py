@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spred_bench.lasso import LassoProblem
+from spred_bench.threads import one_thread_for_numpy
 from spred_bench.timing import Stopwatch
 
 # Weights no larger than this fraction of the largest count as zero: first-order methods on (U, V) reach zero only in
@@ -76,7 +77,8 @@ class Monitor:
         if not self.due(step):
             return False
         self._next_step = max(step + 1, int(step * _STEP_GROWTH))
-        with self.watch.paused():
+        # The judge's threads must not be awake when the solver goes on.
+        with self.watch.paused(), one_thread_for_numpy():
             return self._judge(step, weights())
 
     def _judge(self, step: int, w: np.ndarray) -> bool:

@@ -48,7 +48,7 @@ LAYERS = (
     ),
     ("distributed",),
     ("pool", "progress", "download", "locking", "stability", "intervals"),
-    ("signals", "pool_server", "allocation"),
+    ("signals", "pool_server", "allocation", "threads"),
     ("errors", "__init__"),
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

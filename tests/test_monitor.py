@@ -90,3 +90,19 @@ def test_zero_rates_count_against_the_largest_weight(problem):
     monitor = Monitor(problem, [1e-9], 10.0)
     monitor(0, lambda: np.array([1e3, 0.5, 1e-4, 0, 0, 0, 0, 0, 0, 0.0]))
     assert monitor.trace[0].zero_rates == (0.9, 0.8)
+
+
+def test_judging_wakes_no_second_thread_of_numpy(problem, monkeypatch):
+    threadpoolctl = pytest.importorskip("threadpoolctl")
+
+    def threads():
+        return {pool["num_threads"] for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"}
+
+    if not threads():
+        pytest.skip("no BLAS whose threads can be counted")
+    seen, before, certificate = [], threads(), LassoProblem.certificate
+    monkeypatch.setattr(LassoProblem, "certificate", lambda *at: (seen.append(threads()), certificate(*at))[1])
+    with threadpoolctl.threadpool_limits(2, user_api="blas"):
+        Monitor(problem, [1e-9], 10.0)(0, lambda: np.zeros(10))
+        assert seen == [{1}] and threads() == {2}
+    assert threads() == before

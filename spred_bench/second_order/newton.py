@@ -17,7 +17,6 @@ from functools import cache
 import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
-from threadpoolctl import ThreadpoolController
 from torch import Tensor
 
 from spred_bench.second_order.compact import is_small, solve_compact
@@ -26,6 +25,7 @@ from spred_bench.second_order.lasso_rounds import Workspace, advance, new_worksp
 from spred_bench.second_order.least_squares import minimum_norm
 from spred_bench.second_order.many_targets import gram_pays, has_columns, solve_by_gram, solve_in_rounds
 from spred_bench.second_order.subproblem import Counts
+from spred_bench.threads import one_thread_for_numpy
 
 
 @dataclass
@@ -70,17 +70,6 @@ def solve_lasso(
         raise ValueError(f"tol must be positive and max_iter at least 1, got tol={tol}, max_iter={max_iter}")
     with one_thread_for_numpy():
         return _solve(X, y, alpha, tol, max_iter, warm_start, fit_intercept, sample_weight, callback)
-
-
-@cache
-def _blas_of_numpy() -> ThreadpoolController:
-    """The thread pools of NumPy's and SciPy's BLAS; finding them takes milliseconds, so once."""
-    return ThreadpoolController().select(user_api="blas")
-
-
-def one_thread_for_numpy():
-    """Context in which NumPy's BLAS, whose pool would fight torch's for the cores, has one thread."""
-    return _blas_of_numpy().limit(limits=1)
 
 
 @cache

@@ -1,0 +1,33 @@
+"""Pools of threads of different libraries on the same cores.
+
+NumPy's BLAS and torch bring a pool each. The threads of a pool keep looking for work for a while after the last they
+had (OpenBLAS for 2^26 ticks of the clock, some hundredths of a second), and whoever computes meanwhile shares his cores
+with them: a lasso of 30 ms took 80 ms after a product in NumPy.
+"""
+
+import contextlib
+import time
+from functools import cache
+
+_UNTIL_ASLEEP_S = 0.1
+
+
+@cache
+def _blas_of_numpy():
+    """The pools of NumPy's and SciPy's BLAS, looked for once, which takes milliseconds. None without threadpoolctl."""
+    try:
+        from threadpoolctl import ThreadpoolController
+    except ImportError:
+        return None
+    return ThreadpoolController().select(user_api="blas")
+
+
+def one_thread_for_numpy():
+    """Context in which NumPy's BLAS has one thread, so that its pool stays asleep."""
+    pools = _blas_of_numpy()
+    return contextlib.nullcontext() if pools is None else pools.limit(limits=1)
+
+
+def settle() -> None:
+    """Wait until the threads of pools that have nothing to do are asleep."""
+    time.sleep(_UNTIL_ASLEEP_S)
