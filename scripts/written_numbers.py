@@ -9,7 +9,6 @@ import re
 import sys
 from pathlib import Path
 
-import pandas as pd
 from omegaconf import OmegaConf
 
 from spred_bench.claims import evidence, rules, verdicts
@@ -29,15 +28,9 @@ class Numbers:
 
     def __init__(self, results: Path):
         folders = evidence.read(results)
-        self._manifests = {folder.name: folder.manifests for folder in folders}
         self.records = evidence.all_rows(folders)
         self.verdicts = verdicts.judge(rules.load(), folders)
         self._entries = SPECIFICATION["numbers"]
-
-    def setting(self, folder: str, name: str) -> pd.Series:
-        """One setting of the task, by run id."""
-        runs = self._manifests[folder].items()
-        return pd.Series({run: manifest["config"]["task"][name] for run, manifest in runs})
 
     def number(self, name: str) -> str:
         """The text of one number. KeyError for an unknown name, ValueError where nothing was measured."""

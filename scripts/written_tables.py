@@ -96,26 +96,34 @@ def pruning_accuracies(numbers: Numbers) -> str:
 
 
 def pruning_strengths(numbers: Numbers) -> str:
-    """The kappas tried, and the one chosen on dev at each compression: a line per method that prunes after training."""
+    """The kappas and learning rates tried, and those chosen on dev at each compression: a line per method that prunes
+    after training."""
     cells = frontier.cells(select(numbers.records, {"folder": "fig5_small"}))
-    tried = {method: sorted(kappas.unique()) for method, kappas in cells.groupby("method", sort=False)["kappa"]}
-    chosen = frontier.chosen_on_dev(cells).groupby(["method", "compression"], sort=False)["kappa"].first().unstack()
-    columns = sorted(chosen)
-    lines = [
-        [name_of(method), ", ".join(f"{kappa:g}" for kappa in tried[method]), *(f"{line[c]:g}" for c in columns)]
-        for method, line in chosen.iterrows()
-        if len(tried[method]) > 1
-    ]
-    return _lines(["compression", "tried", *(f"{c:g}x" for c in columns)], lines)
+    tried = {
+        method: (_listed(rows["kappa"]), _listed(rows["learning_rate"])) for method, rows in cells.groupby("method")
+    }
+    chosen = frontier.chosen_on_dev(cells).groupby(["method", "compression"], sort=False)[frontier.TUNED].first()
+    columns = sorted(cells["compression"].unique())
+    lines = []
+    for method, line in chosen.groupby("method", sort=False):
+        kappas, rates = tried[method]
+        if "," not in kappas:
+            continue
+        several = "," in rates
+        settings = line.droplevel("method").loc[columns]
+        picked = [f"{kappa:g}" + f", {rate:g}" * several for kappa, rate in settings.itertuples(index=False)]
+        lines.append([name_of(method), kappas, rates if several else "0.1", *picked])
+    return _lines(["compression", "kappas", "rates", *(f"{c:g}x" for c in columns)], lines)
 
 
-def pruning_variants(numbers: Numbers, folder: str, split: str = "dev") -> str:
-    """Accuracy after fine-tuning at the strength best on dev: a line per variant, the best of a depth in bold."""
-    rows = select(numbers.records, {"folder": folder})
-    if (rates := numbers.setting(folder, "learning_rate")).nunique() > 1:
-        rows = rows.assign(method=rows["method"] + ", rate " + rows["run_id"].map(rates).map("{:g}".format))
-    chosen = frontier.chosen_on_dev(frontier.cells(rows))
-    table = chosen.pivot_table(index="method", columns="compression", values=split, sort=False).sort_index(axis=1)
+def _listed(values) -> str:
+    return ", ".join(f"{value:g}" for value in sorted(values.unique()))
+
+
+def pruning_variants(numbers: Numbers, folder: str) -> str:
+    """Accuracy on dev after fine-tuning at the strength best there: a line per variant, the best of a depth in bold."""
+    chosen = frontier.chosen_on_dev(frontier.cells(select(numbers.records, {"folder": folder})))
+    table = chosen.pivot_table(index="method", columns="compression", values="dev", sort=False).sort_index(axis=1)
     best = table.groupby(table.index.str.contains("depth3")).transform("max")
     lines = [[method, *_bold(line, best.loc[method])] for method, line in table.iterrows()]
     return _lines(["compression", *(f"{c:g}x" for c in table)], lines)

@@ -166,6 +166,7 @@ def _grouped(records: pd.DataFrame, quantity, per: list[str]) -> tuple[pd.Series
 
 def _best_setting(rows: pd.DataFrame, tuning: pd.DataFrame, over: list[str], within: list[str]) -> pd.DataFrame:
     """Rows whose setting (their values of `over`) has the largest mean in `tuning`, for each value of `within`."""
+    over = [column for column in over if column in rows]  # rows of an earlier version may have fewer
     means = tuning.groupby([*within, *over], as_index=False, dropna=False)["value"].mean().dropna(subset="value")
     means = means.sort_values("value", ascending=False, kind="stable").drop(columns="value")
     best = means.drop_duplicates(within) if within else means.head(1)
