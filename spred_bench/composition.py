@@ -8,6 +8,7 @@ from pathlib import Path
 from hydra import compose, initialize_config_dir
 from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import QuotedString
 from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import OmegaConf
@@ -165,11 +166,15 @@ def _split(words: list[str], extra_dir: str | None = None) -> tuple[list[str], d
     """The overrides of a command: (those with one value, {override with several: one override per value})."""
     fixed, axes = [], {}
     for override in OverridesParser.create().parse_overrides(words):
-        if override.value() is None and override.key_or_group in groups():
+        if not override.key_or_group:
+            raise UserError(f"{override.input_line}: expected key=value")
+        group = override.key_or_group in groups()
+        if group and not override.is_sweep_override() and not _is_name(override.value()):
             raise UserError(f"{override.input_line}: expected a name; see spred-bench list {override.key_or_group}")
         if override.is_sweep_override():
             name = override.get_key_element()
             axes[override.input_line] = [f"{name}={value}" for value in override.sweep_string_iterator()]
+            _split(axes[override.input_line] if group else [])  # refuses what is no name
         else:
             fixed.append(override.input_line)
     if extra_dir is not None:
@@ -177,6 +182,12 @@ def _split(words: list[str], extra_dir: str | None = None) -> tuple[list[str], d
             raise UserError(f"--config-dir {extra_dir}: not a folder")
         fixed.append(f"hydra.searchpath=[file://{Path(extra_dir).absolute()}]")
     return fixed, axes
+
+
+def _is_name(value) -> bool:
+    """Whether an override's value is a name, or a list of names; hydra fails on numbers with a traceback."""
+    words = value if isinstance(value, list) else [value or None]
+    return all(isinstance(word, str | QuotedString) for word in words)
 
 
 def _points(axes: list[list[str]]) -> Iterator[list[str]]:
@@ -204,4 +215,7 @@ def one_line(error: Exception) -> str:
             return f"hydra/launcher={name} is not installed: pip install 'spred-bench[{_EXTRAS[name]}]'"
         choices = [path.stem for path in (config_dir() / folder).glob("*.yaml")]
         return f"unknown {folder} '{name}'; {components.suggest(name, choices)}"
-    return text.splitlines()[0]
+    first = text.splitlines()[0]
+    if re.search("no viable alternative|(mismatched|extraneous) input|token recognition error", first):
+        return f"{first}: a list is written [a,b] without spaces, other signs in quotes: \"results_dir='my results'\""
+    return first

@@ -196,7 +196,7 @@ def _group_weights(weights, groups) -> np.ndarray:
         return np.ones(len(groups))
     if isinstance(weights, str) and weights == "sqrt":
         return np.sqrt([len(g) for g in groups])
-    values = np.asarray(weights, dtype=np.float64)
+    values = np.asarray(np.nan if isinstance(weights, str) else weights, dtype=np.float64)
     if values.shape != (len(groups),) or not (np.isfinite(values).all() and (values > 0).all()):
         raise ValueError(f"group_weights={weights!r}: expected None, 'sqrt', or {len(groups)} positive numbers")
     return values

@@ -37,6 +37,10 @@ def first_features(point_at, kappa_max: float, number: int) -> tuple[np.ndarray,
     return found[:number], kappa
 
 
+def _is_count(value) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool) and value >= 1
+
+
 class _Scaled(BaseEstimator):
     """What both estimators share: input checks and scaling."""
 
@@ -164,19 +168,28 @@ class SpredFeatureSelector(SelectorMixin, _Scaled):
         """Fit to X (n, d) and labels y (n,)."""
         X, labels = self._checked(X, y)
         number, d = self.n_features, X.shape[1]
-        if number is not None and (
-            isinstance(number, bool) or not isinstance(number, Integral) or not 1 <= number <= d
-        ):
+        if number is not None and not (_is_count(number) and number <= d):
             raise ValueError(f"n_features={number!r}: expected None or an integer from 1 to {d}, the features of X")
+        self._check_network()
         path = FeaturePath(X, labels, len(self.classes_), intercept=bool(self.fit_intercept), tol=self.tol)
         by_pull = np.argsort(-path.pull, kind="stable")  # while nothing is selected
-        point_at = self._network(X, labels) if self.hidden else path.at
+        point_at = self._network(X, labels) if len(self.hidden) else path.at
         if number is None:
             self.selected_, self.kappa_ = point_at(float(self.kappa)).features, float(self.kappa)
         else:
             found, self.kappa_ = first_features(point_at, path.kappa_max or 1.0, number)
             self.selected_ = np.concatenate([found, np.setdiff1d(by_pull, found, assume_unique=True)])[:number]
         return self
+
+    def _check_network(self) -> None:
+        """ValueError, one line, for settings that no network can be built or trained with."""
+        sizes = self.hidden
+        if not isinstance(sizes, (tuple, list)) or not all(_is_count(size) for size in sizes):
+            raise ValueError(f"hidden={sizes!r}: expected the sizes of the layers, e.g. (64, 64), or () for no network")
+        if not _is_count(self.max_steps):
+            raise ValueError(f"max_steps={self.max_steps!r}: expected an integer of at least 1")
+        if not isinstance(self.learning_rate, Real) or not 0 < self.learning_rate < np.inf:
+            raise ValueError(f"learning_rate={self.learning_rate!r}: expected a finite number above 0")
 
     def _network(self, X, labels):
         """kappa -> the linear model and the network, trained together."""

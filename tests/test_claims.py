@@ -130,6 +130,10 @@ def test_every_mistake_of_a_user_is_one_line(cli, tmp_path):
     (tmp_path / "other" / "x" / "records.csv").write_text("a,b\n1,2\n")
     code, _, err = cli("claims", "other")
     assert code == 2 and "not a table of records" in err
+    code, _, err = cli("plot", "empty")
+    assert code == 2 and "plot empty: holds no records.csv; spred-bench collect" in err
+    code, _, err = cli("plot", "other")
+    assert code == 2 and "plot other: holds no records.csv; name a folder below it, such as other/x" in err
 
 
 def test_paper_runs_are_listed_with_hours_and_their_source(cli):

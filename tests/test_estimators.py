@@ -153,6 +153,7 @@ def test_group_lasso_keeps_sparse_input_sparse(monkeypatch):
         ({"groups": 0}, "groups=0"),
         ({"groups": [0, 1]}, "30 labels"),
         ({"group_weights": [1.0]}, "group_weights"),
+        ({"group_weights": "sqr"}, "group_weights='sqr': expected None, 'sqrt', or"),
         ({"max_iter": 0}, "max_iter=0"),
     ],
 )

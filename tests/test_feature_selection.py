@@ -81,6 +81,11 @@ def test_bad_input_ends_in_one_line():
         (SpredClassifier(True), "kappa=True"),
         (SpredFeatureSelector(11), "n_features=11: expected None or an integer from 1 to 10"),
         (SpredFeatureSelector(2.5), "n_features=2.5"),
+        (SpredFeatureSelector(2, hidden=8), "hidden=8: expected the sizes of the layers"),
+        (SpredFeatureSelector(2, hidden="8"), "hidden='8': expected"),
+        (SpredFeatureSelector(2, hidden=(8, 0)), "hidden=.8, 0.: expected"),
+        (SpredFeatureSelector(2, hidden=(8,), max_steps=0), "max_steps=0: expected an integer of at least 1"),
+        (SpredFeatureSelector(2, hidden=(8,), learning_rate=-1), "learning_rate=-1: expected"),
     ):
         with pytest.raises(ValueError, match=message):
             estimator.fit(X, y)

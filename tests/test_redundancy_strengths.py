@@ -33,8 +33,16 @@ def test_conversions_are_one_convention():
             kappa_from_lasso_alpha(0.1, arguments[0])
     with pytest.raises(ValueError, match="ratio=0"):
         asymmetric_strengths(0.3, 0)
-    with pytest.raises(ValueError, match="depth=1"):
-        depth_strength(0.3, 1)
+    for depth in (1, 2.5, "2"):
+        with pytest.raises(ValueError, match=f"depth={depth!r} .* integer of 2 or more"):
+            depth_strength(0.3, depth)
+    for kappa in (-1, math.nan, math.inf, "0.1", None):
+        with pytest.raises(ValueError, match=f"kappa={kappa!r} must be a finite number >= 0"):
+            l1_strength(kappa)
+    with pytest.raises(ValueError, match="outputs=0 must be at least 1"):
+        lasso_alpha(0.1, "mean", outputs=0)
+    with pytest.raises(ValueError, match=r"learning_rates=0\.1 must hold one rate per step"):
+        decay_budget(1e-3, 0.1)
 
 
 @pytest.mark.parametrize("outputs", [1, 3])

@@ -55,9 +55,14 @@ def test_groups_of_a_resnet_leave_norms_and_biases_undecayed():
 def test_groups_refuse_what_cannot_be(model):
     with pytest.raises(ValueError, match="give lr"):
         parameter_groups(model, kappa=1e-3, factor_lr_multiplier=5)
-    for kappa in (-1e-3, math.nan, math.inf):
-        with pytest.raises(ValueError, match="kappa="):
-            parameter_groups(model, kappa=kappa)
+    for kappa in (-1e-3, math.nan, math.inf, "1e-3"):
+        for function in (lambda k: parameter_groups(model, kappa=k), lambda k: penalty(model, k)):
+            with pytest.raises(ValueError, match=r"kappa=.* must be a finite number"):
+                function(kappa)
+    with pytest.raises(ValueError, match="weight_decay=-1 must be"):
+        parameter_groups(model, kappa=1e-3, weight_decay=-1)
+    with pytest.raises(ValueError, match="factor_lr_multiplier=0 must be above 0"):
+        parameter_groups(model, kappa=1e-3, lr=0.1, factor_lr_multiplier=0)
     for function in (lambda m: parameter_groups(m, kappa=1.0), lambda m: penalty(m, 1.0)):
         with pytest.raises(ValueError, match="nothing in this model is redundant"):
             function(nn.Linear(2, 2))
@@ -99,6 +104,7 @@ def test_penalty_of_balanced_factors_is_the_norm():
     "build",
     [
         lambda g: torch.optim.SGD(g, lr=0.1, momentum=0.9, nesterov=True),
+        lambda g: torch.optim.SGD(g, lr=0.1, maximize=True),
         lambda g: torch.optim.Adam(g, lr=0.1),
         lambda g: torch.optim.NAdam(g),
         lambda g: torch.optim.RAdam(g),

@@ -62,6 +62,10 @@ def draw_file(source: Path, wanted: list[str] | None = None, output: Path | None
     where the disk refuses a figure.
     """
     path = source / "records.csv" if source.is_dir() else source
+    if source.is_dir() and not path.exists():
+        below = sorted(found.parent for found in source.glob("*/records.csv"))
+        remedy = f"name a folder below it, such as {below[0]}" if below else "spred-bench collect makes that of a task"
+        raise UserError(f"plot {source}: holds no records.csv; {remedy}")
     try:
         records = pd.read_csv(path, low_memory=False)
     except (OSError, ValueError) as error:

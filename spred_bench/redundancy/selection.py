@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from numbers import Integral
 
 import torch
 from torch import nn
@@ -78,9 +79,11 @@ def shared_dims(module: nn.Module, weight: torch.Tensor, group: str | int | Sequ
         if weight.ndim < 2:
             raise ValueError(f"has {weight.ndim} dimension(s), so group='{group}' means nothing; give dimensions")
         return tuple(dim for dim in range(weight.ndim) if dim != kept)
-    dims = (group,) if isinstance(group, int) else tuple(group)
-    if not dims or any(not -weight.ndim <= dim < weight.ndim for dim in dims):
-        raise ValueError(f"has shape {tuple(weight.shape)}; group={group} names no dimension or one it lacks")
+    dims = tuple(group) if isinstance(group, Sequence) else (group,)
+    if not dims or any(isinstance(dim, bool) or not isinstance(dim, Integral) for dim in dims):
+        raise ValueError(f"cannot take group={group!r}; use 'output', 'input' or dimensions")
+    if any(not -weight.ndim <= dim < weight.ndim for dim in dims):
+        raise ValueError(f"has shape {tuple(weight.shape)}; group={group} names a dimension it lacks")
     return tuple(sorted({dim % weight.ndim for dim in dims}))
 
 
@@ -133,6 +136,10 @@ def _refuse_unfit(name: str, module: nn.Module, attribute: str) -> None:
         raise ValueError(f"'{name}' has no shape yet; run one forward pass first")
     if not weight.is_floating_point() or weight.numel() == 0:
         raise ValueError(f"'{name}' is empty or not real-valued ({weight.dtype}); exclude it")
+    if weight.is_meta:
+        raise ValueError(
+            f"'{name}' is on the meta device and has no values; move the model by to_empty and initialise it"
+        )
     if not weight.isfinite().all():
         raise ValueError(f"'{name}' holds NaN or infinity, which has no factors; initialise it first")
     if attribute in getattr(module, "_flat_weights_names", ()):

@@ -6,28 +6,29 @@ Pure numbers in, pure numbers out; nothing here needs torch.
 import math
 import warnings
 from collections.abc import Iterable
+from numbers import Integral
 
 USELESS_WEIGHT_BUDGET = 14.0  # exp(-14) is about 1e-6, the threshold below which a weight counts as zero
 
 
 def l1_strength(kappa: float) -> float:
     """Return the factor of `|w|_1` that `kappa (|u|^2 + |v|^2)` amounts to (Theorem 1)."""
-    return 2.0 * _nonnegative("kappa", kappa)
+    return 2.0 * nonnegative("kappa", kappa)
 
 
 def kappa_from_l1_strength(strength: float) -> float:
     """Return the kappa whose penalty equals `strength * |w|_1`."""
-    return _nonnegative("strength", strength) / 2.0
+    return nonnegative("strength", strength) / 2.0
 
 
 def weight_decay_from_kappa(kappa: float) -> float:
     """Return torch's `weight_decay` for every factor: torch adds `wd/2 |p|^2`, so `2 kappa` at any depth."""
-    return 2.0 * _nonnegative("kappa", kappa)
+    return 2.0 * nonnegative("kappa", kappa)
 
 
 def kappa_from_weight_decay(weight_decay: float) -> float:
     """Return the kappa that torch's (coupled) `weight_decay` on all factors means."""
-    return _nonnegative("weight_decay", weight_decay) / 2.0
+    return nonnegative("weight_decay", weight_decay) / 2.0
 
 
 def depth_strength(kappa: float, depth: int) -> float:
@@ -36,9 +37,9 @@ def depth_strength(kappa: float, depth: int) -> float:
     By the inequality of arithmetic and geometric means; depth 2 is `l1_strength`. Non-convex in w beyond
     depth 2.
     """
-    if depth < 2:
-        raise ValueError(f"depth={depth} is not a redundant parametrization; use 2 or more")
-    return depth * _nonnegative("kappa", kappa)
+    if not (isinstance(depth, Integral) and depth >= 2):
+        raise ValueError(f"depth={depth!r} is not a redundant parametrization; use an integer of 2 or more")
+    return depth * nonnegative("kappa", kappa)
 
 
 def asymmetric_strengths(kappa: float, ratio: float) -> tuple[float, float]:
@@ -48,12 +49,12 @@ def asymmetric_strengths(kappa: float, ratio: float) -> tuple[float, float]:
     """
     if not ratio > 0:
         raise ValueError(f"ratio={ratio} must be positive")
-    return _nonnegative("kappa", kappa) * ratio, kappa / ratio
+    return nonnegative("kappa", kappa) * ratio, kappa / ratio
 
 
 def kappa_from_asymmetric(alpha: float, beta: float) -> float:
     """Return the kappa of `alpha |u|^2 + beta |v|^2`: `sqrt(alpha beta)` (Theorem 1)."""
-    return math.sqrt(_nonnegative("alpha", alpha) * _nonnegative("beta", beta))
+    return math.sqrt(nonnegative("alpha", alpha) * nonnegative("beta", beta))
 
 
 def kappa_from_lasso_alpha(alpha: float, loss: str = "half_mean", *, samples: int = 1, outputs: int = 1) -> float:
@@ -64,7 +65,7 @@ def kappa_from_lasso_alpha(alpha: float, loss: str = "half_mean", *, samples: in
     "sum" `1`, times the sum of squares. `samples` matters for the sums alone, `outputs` for the means
     alone.
     """
-    return kappa_from_l1_strength(_nonnegative("alpha", alpha) * _loss_scale(loss, samples, outputs))
+    return kappa_from_l1_strength(nonnegative("alpha", alpha) * _loss_scale(loss, samples, outputs))
 
 
 def lasso_alpha(kappa: float, loss: str = "half_mean", *, samples: int = 1, outputs: int = 1) -> float:
@@ -87,6 +88,8 @@ def decay_budget(
     """
     if not 0 <= momentum < 1:
         raise ValueError(f"momentum={momentum} must lie in [0, 1)")
+    if not isinstance(learning_rates, Iterable):
+        raise ValueError(f"learning_rates={learning_rates!r} must hold one rate per step, e.g. [0.1] * steps")
     kappa = kappa_from_weight_decay(weight_decay)
     budget = 2.0 * depth_strength(kappa, depth) * math.fsum(learning_rates) / (1.0 - momentum)
     if budget < USELESS_WEIGHT_BUDGET:
@@ -100,13 +103,21 @@ def decay_budget(
 
 def _loss_scale(loss: str, samples: int, outputs: int) -> float:
     """Return how many times scikit-learn's `1/(2n) * (sum of squares)` the named loss is."""
+    for name, count in (("samples", samples), ("outputs", outputs)):
+        if not count >= 1:
+            raise ValueError(f"{name}={count} must be at least 1")
     scales = {"half_mean": 1.0 / outputs, "mean": 2.0 / outputs, "half_sum": samples, "sum": 2.0 * samples}
     if loss not in scales:
         raise ValueError(f"loss='{loss}' is unknown; use one of {', '.join(scales)}")
     return scales[loss]
 
 
-def _nonnegative(name: str, value: float) -> float:
-    if not (value >= 0 and math.isfinite(value)):
-        raise ValueError(f"{name}={value} must be a finite number >= 0")
+def nonnegative(name: str, value: float) -> float:
+    """Return `value`; ValueError, naming it, unless it is a finite number of at least 0."""
+    try:
+        fine = bool(value >= 0) and math.isfinite(value)
+    except (TypeError, ValueError, RuntimeError):  # text, None, several numbers
+        fine = False
+    if not fine:
+        raise ValueError(f"{name}={value!r} must be a finite number >= 0")
     return value

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from spred_bench.redundancy.parametrization import factors_of
-from spred_bench.redundancy.strengths import weight_decay_from_kappa
+from spred_bench.redundancy.strengths import nonnegative, weight_decay_from_kappa
 
 
 def parameter_groups(
@@ -27,12 +27,19 @@ def parameter_groups(
     trainable parameter is in exactly one, no frozen one in any.
 
     lr: adds a learning rate to each group, times `factor_lr_multiplier` for the factors, which train best
-    at about five times the dense rate under SGD. Raises ValueError when nothing is redundant.
+    at about five times the dense rate under SGD. Raises ValueError when nothing is redundant, and for a
+    kappa, weight_decay or multiplier that is negative or no number.
     """
     if factor_lr_multiplier != 1.0 and lr is None:
         raise ValueError("factor_lr_multiplier needs the base rate too; give lr")
+    if not factor_lr_multiplier > 0:
+        raise ValueError(f"factor_lr_multiplier={factor_lr_multiplier} must be above 0: the factors would not learn")
     factors = {id(factor) for group in _redundant(model).values() for factor in group}
-    decay = {"redundant": weight_decay_from_kappa(kappa), "dense": weight_decay, "undecayed": 0.0}
+    decay = {
+        "redundant": weight_decay_from_kappa(kappa),
+        "dense": nonnegative("weight_decay", weight_decay),
+        "undecayed": 0.0,
+    }
     members: dict[str, list[nn.Parameter]] = {kind: [] for kind in decay}
     modules = dict(model.named_modules())
     for name, parameter in model.named_parameters():
@@ -55,7 +62,10 @@ def penalty(model: nn.Module, kappa: float | Tensor) -> Tensor:
 
     For optimizers without weight decay (L-BFGS); with weight decay as well it would count twice. A tensor
     kappa must broadcast against every factor, e.g. `[B, 1]` for B problems stacked in a `[B, p]` weight.
+    Raises ValueError for a kappa that is negative or no number; the values of a tensor are not looked at.
     """
+    if not isinstance(kappa, Tensor):
+        nonnegative("kappa", kappa)
     terms = [(kappa * factor.square()).sum() for group in _redundant(model).values() for factor in group]
     return torch.stack(terms).sum()
 
@@ -90,7 +100,8 @@ def _is_gradient_of_a_penalty(optimizer: Optimizer, group: dict) -> bool:
     """Tell whether decay 1/2 at w = 1 moves a weight as the gradient 1/2 does."""
 
     accepted = inspect.signature(type(optimizer)).parameters
-    options = {key: value for key, value in group.items() if key in accepted and key != "params"}
+    # maximize turns the loss's gradient around, never the decay: penalised all the same.
+    options = {key: value for key, value in group.items() if key in accepted and key not in ("params", "maximize")}
 
     def moved(decay: float, gradient: float) -> Tensor:
         weight = nn.Parameter(torch.ones(2, 2, device=group["params"][0].device))

@@ -4,6 +4,7 @@ It needs numpy below 2, hence an interpreter of its own: `solver.adelie.python=p
 adelie, scipy and pydantic. `task.isolate` has to let it run in a child process (the default does).
 """
 
+from importlib import import_module
 from typing import ClassVar
 
 import numpy as np
@@ -11,7 +12,9 @@ from pydantic import PositiveInt
 
 from spred_bench.components import component
 from spred_bench.errors import Skip
-from spred_bench.solvers.cd import climb_each_target, required, strengths_down_to
+from spred_bench.solvers.cd import climb_each_target, strengths_down_to
+
+_REMEDY = "pip install adelie into an environment of its own (numpy below 2), then solver.adelie.python=path/to/python"
 
 
 @component
@@ -25,7 +28,10 @@ class Solver:
 
     def solve(self, problem, monitor):
         """Coefficients of `problem`, (p,) or (p, m). Skip where adelie is not installed, X is sparse or alpha = 0."""
-        adelie = required("adelie")
+        try:
+            adelie = import_module("adelie")
+        except ImportError as error:  # pip install beside numpy 2 would break the rest
+            raise Skip(f"not installed ({error}): {_REMEDY}") from None
         if not isinstance(problem.X, np.ndarray):
             raise Skip("adelie's dense matrix takes no sparse X")
         X = np.asfortranarray(problem.X)
