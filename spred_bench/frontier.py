@@ -63,7 +63,7 @@ def by_method(records: pd.DataFrame) -> pd.DataFrame:
     chance = 1 / records.groupby("dataset")["n_classes"].max()
     groups = table.groupby(keys, sort=False)
     fits = {key: fit_sigmoid(rows["ratio"], rows["test"], chance[key[0]]) for key, rows in groups}
-    wide["half at"] = [fits[key].midpoint if fits[key] else float("nan") for key in wide.index]
+    wide["half lost at"] = [fits[key].midpoint if fits[key] else float("nan") for key in wide.index]
     return wide.reset_index()
 
 

@@ -18,6 +18,7 @@ def draw(records: pd.DataFrame):
     the majority rate.
     """
     import matplotlib.pyplot as plt
+    from matplotlib.lines import Line2D
 
     methods = selecting(records)
     test = records[(records["metric"] == "accuracy") & (records["split"] == "test") & records["method"].isin(methods)]
@@ -40,13 +41,15 @@ def draw(records: pd.DataFrame):
             ax.errorbar(selected.median(), mean, errors, label=method, linestyle="none", capsize=2, **style)
         majority = rows_here.loc[rows_here["metric"] == "majority_rate", "value"]
         for level in majority[:1]:
-            ax.axhline(level, color="0.5", linewidth=0.8, linestyle=":")
+            ax.axhline(level, color="0.5", linewidth=0.8, linestyle=":", label="majority rate")
         ax.set_xscale("symlog", linthresh=1, linscale=0.4)
         ax.set(xlabel="selected features", ylabel="accuracy", ylim=(-0.03, 1.03), xlim=(-0.3, 1.6 * ax.get_xlim()[1]))
         ax.set_title(f"{key[0]}, {key[1]}, {own['seed'].nunique()} samplings")
     for ax in list(axes.flat)[len(panels) :]:
         ax.remove()
     named = {label: handle for ax in figure.axes for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)}
+    named["lines: dev, best of the path"] = Line2D([], [], color="0.4", linewidth=1)
+    named["markers: test, chosen on dev"] = Line2D([], [], color="0.4", marker="o", linestyle="none")
     figure.legend(named.values(), named.keys(), loc="outside lower center", ncols=min(len(named), 2 + columns))
     return figure
 
