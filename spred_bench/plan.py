@@ -58,6 +58,7 @@ def assemble(config: Mapping, here: bool = True) -> Plan:
 
     here: whether it will run on this machine, so that its device must be there.
     """
+    config = one_spelling(config)
     for key in config:
         if key not in known_keys():
             raise UserError(f"unknown key {key}; {components.suggest(key, known_keys())}")
@@ -85,6 +86,16 @@ def assemble(config: Mapping, here: bool = True) -> Plan:
         raise UserError(f"task={name} takes no kappa")
     task = components.build("task", task_spec, {**shared, **groups, "kappa": settings.kappa})
     return Plan(name, task, settings, {**config, "device": device})
+
+
+def one_spelling(value):
+    """Plain containers with every whole number an int: 1.0 and 1, alike to whoever types them, make one run."""
+    if isinstance(value, Mapping):
+        return {key: one_spelling(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [one_spelling(part) for part in value]
+    # Not the other way about: far more whole numbers stand without a point, and true must not become a number.
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _resolve_device(name: str, here: bool) -> str:

@@ -99,19 +99,25 @@ def _serve(request, X, Y, say) -> None:
 def warm_up(solver, problem: LassoProblem) -> float:
     """Seconds of a first run on a corner of the problem: compilation and starting threads are not a solver's speed.
 
-    The corner has the type and layout of the whole, so that what is compiled is what will run. 0.0 from the second time
-    on.
+    The corner has the types and layout of the whole, so that what is compiled is what will run. 0.0 from the second
+    time on.
     """
-    kind = (type(solver), str(problem.X.dtype), problem.Y.ndim, isinstance(problem.X, np.ndarray))
+    # Names and switches choose what a solver runs, numbers do not.
+    choices = [value for value in vars(solver).values() if isinstance(value, (bool, str))]
+    types = (type(problem.X), str(problem.X.dtype), str(problem.Y.dtype), problem.Y.ndim)
+    kind = (type(solver), *choices, *types)
     if kind in _warm:
         return 0.0
     _warm.add(kind)
     X, Y = problem.X[:40, :30], problem.Y[:40]
-    X = np.array(X, order="F" if problem.X.flags.f_contiguous else "C") if isinstance(X, np.ndarray) else X
-    largest = lasso.lambda_max(X, Y)
-    if largest == 0:
-        return 0.0
-    monitor = Monitor(LassoProblem(X, Y, 0.1 * largest), **_WARM_UP)
+    if lasso.lambda_max(X, Y) == 0:  # no signal, as in corners of sparse designs: solvers would return at once
+        rng = np.random.default_rng(0)
+        X, Y = rng.standard_normal(X.shape).astype(X.dtype), rng.standard_normal(Y.shape).astype(Y.dtype)
+    if isinstance(problem.X, np.ndarray):
+        X = np.array(X, order="F" if problem.X.flags.f_contiguous else "C")
+    else:
+        X = type(problem.X)(X)
+    monitor = Monitor(LassoProblem(X, Y, 0.1 * lasso.lambda_max(X, Y)), **_WARM_UP)
     watch = monitor.watch
     solver.solve(monitor.problem, monitor)
     return watch.elapsed_s

@@ -28,6 +28,7 @@ def run_directories(folder):
         (["kappa=nan"], "kappa=nan: input should be a finite number"),
         (["kappa=1,2"], "kappa=1,2: several values need -m"),
         (["seed=-1"], "seed=-1"),
+        (["data.gaussian.n_features=10"], "data.gaussian: n_nonzero=20 of n_features=10; truth=dense has them all"),
         (["scale=big"], "scale=big: input should be 'smoke', 'cpu' or 'paper'"),
         (["device=tpu0"], "device='tpu0'"),
         (["task=lasso"], "unknown task 'lasso'"),

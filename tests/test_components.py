@@ -42,10 +42,10 @@ def test_infinite_values_are_refused():
 
 
 def test_a_list_where_one_value_is_taken_makes_a_grid():
-    spec = {**GAUSSIAN, "n_features": [10, 20], "truth": ["sparse", "dense"], "noise": 0.5}
+    spec = {**GAUSSIAN, "n_features": [30, 40], "truth": ["sparse", "dense"], "noise": 0.5}
     built = components.build_group("data", {"gaussian": spec})
-    assert list(built)[1] == "gaussian[n_features=10,truth=dense]"
-    assert [source.n_features for source in built.values()] == [10, 10, 20, 20]
+    assert list(built)[1] == "gaussian[n_features=30,truth=dense]"
+    assert [source.n_features for source in built.values()] == [30, 30, 40, 40]
     assert all(source.noise == 0.5 for source in built.values())
 
 

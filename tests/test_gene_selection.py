@@ -216,6 +216,8 @@ WORDS = ("task=gene_selection", "data=expression_file", "data.expression_file.pa
         ("aaaaaaaaa", ["protocol=paper"], "all samples have one label, 'Y: a'"),
         ("aaabbb", ["data.expression_file.label=status"], "no column 'status'; it holds Y, id, g1, g2"),
         ("aaabbb", ["protocol.clean.factor=age"], "no such factor; there are 'Y' (a 3, b 3)"),
+        ("aaabbb", ["protocol.clean.factor=[age]"], "factor=['age']: no data set has such a factor; known: Y"),
+        ("aaabbb", ["protocol.clean.exclude=[c]"], "exclude=['c']: no data set has the class 'c'; known: a, b"),
     ],
 )
 def test_bad_input_ends_in_one_line_and_nothing_written(cli, tmp_path, labels, words, message):

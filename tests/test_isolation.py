@@ -10,7 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.sparse
 
+from spred_bench import worker
 from spred_bench.errors import Skip
 from spred_bench.isolation import ProblemFiles, Worker, solve_here
 from spred_bench.lasso import LassoProblem, lambda_max
@@ -35,8 +37,8 @@ def solve(problem):
         return workers[-1].solve(files, problem, [1e-6], time_limit_s)
 
     yield run
-    for worker in workers:
-        worker.close()
+    for one in workers:
+        one.close()
     files.close()
     assert not files.path.exists()
 
@@ -47,6 +49,35 @@ def test_a_child_gives_the_answer_of_this_process(solve, problem):
     steps = [(p.step, p.objective, p.relative_gap, p.zero_rates) for p in there["trace"]]
     assert steps == [(p.step, p.objective, p.relative_gap, p.zero_rates) for p in here["trace"]]
     assert there["added_bytes"] >= 0 and there["warm_up_s"] > 0
+
+
+class Compiling:
+    """Stands for a solver whose first run on a kind of problem compiles."""
+
+    def __init__(self, strategy="one", number=1):
+        self.strategy, self.number, self.compiled = strategy, number, []
+
+    def solve(self, problem, monitor):
+        assert problem.alpha > 0
+        self.compiled.append((type(problem.X), problem.X.dtype, problem.Y.dtype))
+
+
+@pytest.mark.parametrize("wrap", [np.asarray, scipy.sparse.csc_matrix, scipy.sparse.csr_matrix])
+def test_warm_up_runs_what_the_clock_will_see_even_where_a_corner_has_no_signal(wrap, monkeypatch):
+    monkeypatch.setattr(worker, "_warm", set())
+    solver, X = Compiling(), np.eye(60, 40, k=-40, dtype=np.float32)
+    for Y in (np.ones(60), np.ones(60, np.float32), np.ones(60)):
+        worker.warm_up(solver, LassoProblem(wrap(X), Y, 0.1))
+    kind = type(wrap(X)), np.float32
+    assert solver.compiled == [(*kind, np.float64), (*kind, np.float32)]
+
+
+def test_warm_up_is_repeated_for_another_choice_but_not_for_another_number(problem, monkeypatch):
+    monkeypatch.setattr(worker, "_warm", set())
+    solvers = [Compiling(), Compiling(number=2), Compiling("other")]
+    for solver in solvers:
+        worker.warm_up(solver, problem)
+    assert [len(solver.compiled) for solver in solvers] == [1, 0, 1]
 
 
 def test_a_black_box_that_never_answers_is_stopped(solve, monkeypatch, tmp_path):

@@ -168,6 +168,19 @@ def test_separated_moves_a_strength_no_further_than_needed():
     assert np.abs(crowded - separated(0.5, crowded, 0.02, 0.05)).min() == pytest.approx(0.005)
 
 
+def test_tiny_strengths_stay_what_they_are():
+    wanted = [1e-9, 2e-9, 1e-7]
+    task = make_task(largest_alpha=3e-8, trajectory_alphas=wanted, n_seeds=1)
+    alphas = sorted({instance.problem.alpha for instance in task._instances("orthogonal")})
+    assert alphas == [1e-9, 2e-9, 1e-8, 2e-8, 3e-8, 1e-7]
+
+
+def test_strengths_that_would_move_to_the_same_value_are_one():
+    task = make_task(n_alphas=2, trajectory_alphas=[0.3, 0.3001], margin=0.2, n_seeds=1)
+    alphas = [instance.problem.alpha for instance in task._instances("orthogonal")]
+    assert len(set(alphas)) == len(alphas)
+
+
 def test_summary_has_a_line_for_the_closed_form_and_each_method(task, rows):
     table = task.summary(rows)
     assert list(table["method"]) == ["closed_form", *METHODS]

@@ -149,6 +149,22 @@ def test_the_factor_is_the_only_fit_one_or_the_first_wanted():
     assert labelled.factor == "f" and labelled.classes == ["a", "b"] and len(labelled.y) == 10
 
 
+def test_names_that_no_data_set_has_are_one_line():
+    datasets = [TWO_FACTORS, expression(Y=["1", "2"] * 5)]
+    for parameters, message in (
+        ({"factor": ["diseases", "Z"]}, r"clean.factor=\['diseases', 'Z'\]: no data .* did you mean 'disease'\?"),
+        (
+            {"exclude": ["ill", "typo"]},
+            r"clean.exclude=\['ill', 'typo'\]: .* 'typo'; known: 1, 2, ill, old, well, young",
+        ),
+        ({"factor": "age", "exclude": ["ill"]}, "no data set has the class 'ill'; known: old, young"),
+    ):
+        with pytest.raises(UserError, match=message):
+            clean.Protocol(**parameters).check(datasets)
+    for parameters in ({"factor": ["age", "Z"], "exclude": ["old"]}, {"factor": [], "exclude": ["2", "ill"]}):
+        clean.Protocol(**parameters).check(datasets)
+
+
 def test_three_samples_are_too_few_for_the_paper_too():
     with pytest.raises(UserError, match="3 pairs of sample and label; 60/20/20 needs at least 5"):
         paper.Protocol().label(expression(f=["a", "b", "b"]))

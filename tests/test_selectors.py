@@ -83,6 +83,19 @@ def test_the_tuning_budget_is_the_same_for_all(name):
     assert budgets == {"cpu": 12, "paper": 49}
 
 
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("l1_logistic", {"largest_ratio": 1.1}),
+        ("spred_linear", {"smallest_ratio": 0.96}),
+        ("lassonet", {"smallest_ratio": 3.0, "largest_ratio": 2.0}),
+    ],
+)
+def test_a_path_that_would_run_backwards_is_refused(name, settings):
+    with pytest.raises(ValueError, match=r"_ratio"):
+        type(selector(name))(**settings)
+
+
 def _n_points(chosen) -> int:
     """Points of a grid: its `n_points`, or the product of the lists that are tuned over."""
     lists = [getattr(chosen, name) for name in ("n_features", "C", "kappas", "learning_rates") if hasattr(chosen, name)]

@@ -25,6 +25,10 @@ class Source:
     correlation: Annotated[float, Field(ge=0, lt=1)] = 0.0
     dtype: Literal["float32", "float64"] = "float64"
 
+    def __post_init__(self):
+        if self.truth == "sparse" and self.n_nonzero > self.n_features:
+            raise ValueError(f"n_nonzero={self.n_nonzero} of n_features={self.n_features}; truth=dense has them all")
+
     def load(self, seed: int) -> Regression:
         """The data of one seed; the same whatever solver asks."""
         rng = np.random.default_rng([seed, 0])

@@ -2,6 +2,7 @@
 
     protocol.label(data)                    an Expression to a Labelled. UserError where it cannot be labelled so.
     protocol.sample(data, labelled, seed)   one random sampling, scaled: training, dev and test part
+    protocol.check(datasets)                optional: UserError where it names what no Expression of the run has
 
 Methods see training and dev part; the test part is for the task, once.
 """

@@ -4,10 +4,12 @@ Stratified 60/20/20. From the training part alone come the decision to take loga
 missing values, and mean and standard deviation of every feature.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from pydantic import Field
 
-from spred_bench.components import component
+from spred_bench.components import component, suggest
 from spred_bench.data.genes import Expression
 from spred_bench.errors import UserError
 from spred_bench.protocols import Labelled, Sampling, assemble, part_sizes
@@ -19,11 +21,26 @@ _SMALLEST_CLASS = 3  # one sample for each part
 class Protocol:
     """factor: name of the factor type, or several, of which the first that can serve is taken; null, or none of them:
     the only one that can. One can serve if it has at least two classes, each of three samples or more.  exclude:
-    classes left out.
+    classes left out. Several data sets may differ in their names; one that none of them has is an error.
     """
 
     factor: str | list[str] | None = None
     exclude: list[str] = Field([])
+
+    def check(self, datasets: Sequence[Expression]) -> None:
+        """UserError unless one of several factors, and every class left out, is in one of the data sets of the run."""
+        names = {factor for data in datasets for factor in data.factors}
+        if self.factor and isinstance(self.factor, list) and names.isdisjoint(self.factor):
+            known = suggest(self.factor[0], names)
+            raise UserError(f"protocol.clean.factor={self.factor}: no data set has such a factor; {known}")
+        named = names.intersection(self._wanted) or names
+        classes = {
+            str(label) for data in datasets for factor in named & {*data.factors} for label in data.factors[factor]
+        }
+        for label in self.exclude:
+            if label not in classes:
+                known = suggest(label, classes - {""})
+                raise UserError(f"protocol.clean.exclude={self.exclude}: no data set has the class '{label}'; {known}")
 
     def label(self, data: Expression) -> Labelled:
         """One pair for each sample that has a label. UserError where no factor can serve, or several could."""
@@ -48,8 +65,11 @@ class Protocol:
         labels = data.factors[factor]
         return np.where(np.isin(labels, self.exclude), "", labels)
 
+    @property
+    def _wanted(self) -> list[str]:
+        return [self.factor] if isinstance(self.factor, str) else self.factor or []
+
     def _choose(self, data: Expression) -> str:
-        wanted = [self.factor] if isinstance(self.factor, str) else self.factor or []
         faults = {factor: fault(factor, self._labels(data, factor)) for factor in data.factors}
         if isinstance(self.factor, str):
             if self.factor not in faults:
@@ -57,7 +77,7 @@ class Protocol:
             if faults[self.factor]:
                 raise UserError(faults[self.factor])
         fit = [factor for factor, reason in faults.items() if not reason]
-        for factor in wanted:
+        for factor in self._wanted:
             if factor in fit:
                 return factor
         if len(fit) == 1:

@@ -4,10 +4,10 @@ many (on hundreds of samples and thousands of features saga takes thousands of p
 
 import inspect
 import warnings
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import PositiveFloat, PositiveInt
+from pydantic import Field, PositiveInt
 from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.svm import l1_min_c
@@ -17,6 +17,7 @@ from spred_bench.selectors import Selection, Split, scored
 from spred_bench.selectors.classifiers import probabilities
 
 _MANY_SAMPLES = 5000
+_SMALLEST_RATIO = 1.2  # at 1 nothing is selected
 # scikit-learn 1.8 calls the same penalty by another name.
 _PENALTY = inspect.signature(LogisticRegression).parameters.get("penalty")
 _L1 = {"penalty": "l1"} if _PENALTY is not None and _PENALTY.default == "l2" else {"l1_ratio": 1.0}
@@ -30,7 +31,7 @@ class Selector:
     """
 
     n_points: PositiveInt = 12
-    largest_ratio: PositiveFloat = 1000.0
+    largest_ratio: Annotated[float, Field(ge=_SMALLEST_RATIO)] = 1000.0
     solver: Literal["auto", "liblinear", "saga"] = "auto"
 
     def check(self) -> None:
@@ -39,7 +40,7 @@ class Selector:
     def select(self, split: Split, n_classes: int, seed: int, device: str) -> list[Selection]:
         """One point per C, from the strongest penalty on."""
         smallest = l1_min_c(split.X_train, split.y_train, loss="log")
-        strengths = smallest * np.geomspace(1.2, self.largest_ratio, self.n_points)
+        strengths = smallest * np.geomspace(_SMALLEST_RATIO, self.largest_ratio, self.n_points)
         return [self._at(C, split, n_classes, seed) for C in strengths]
 
     def _at(self, C: float, split: Split, n_classes: int, seed: int) -> Selection:

@@ -30,6 +30,10 @@ class Selector:
     dense_epochs: PositiveInt = 1000
     epochs: PositiveInt = 100
 
+    def __post_init__(self):
+        if self.smallest_ratio > self.largest_ratio:
+            raise ValueError(f"smallest_ratio={self.smallest_ratio:g} is above largest_ratio={self.largest_ratio:g}")
+
     def check(self) -> None:
         """Skip where lassonet is not installed."""
         required("lassonet", "'spred-bench[genes]'")

@@ -4,14 +4,16 @@ How: `spred_bench.second_order.feature_path`. On numpy, whatever the device: a p
 milliseconds on a few dozen features.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import PositiveFloat, PositiveInt
+from pydantic import Field, PositiveInt
 
 from spred_bench.components import component
 from spred_bench.second_order.feature_path import FeaturePath
 from spred_bench.selectors import Selection, Split, scored
+
+_LARGEST_RATIO = 0.95  # at 1 nothing is selected
 
 
 @component
@@ -22,7 +24,7 @@ class Selector:
     """
 
     n_points: PositiveInt = 12
-    smallest_ratio: PositiveFloat = 0.01
+    smallest_ratio: Annotated[float, Field(gt=0, le=_LARGEST_RATIO)] = 0.01
     depth: Literal[2, 3] = 2
     intercept: bool = False
 
@@ -32,6 +34,6 @@ class Selector:
     def select(self, split: Split, n_classes: int, seed: int, device: str) -> list[Selection]:
         """One point per kappa, from the strongest on; nothing is random."""
         path = FeaturePath(split.X_train, split.y_train, n_classes, depth=self.depth, intercept=self.intercept)
-        kappas = (path.kappa_max or 1.0) * np.geomspace(0.95, self.smallest_ratio, self.n_points)
+        kappas = (path.kappa_max or 1.0) * np.geomspace(_LARGEST_RATIO, self.smallest_ratio, self.n_points)
         points = [path.at(kappa) for kappa in kappas.tolist()]
         return [scored({"kappa": point.kappa}, point.features, point.decide, split) for point in points]

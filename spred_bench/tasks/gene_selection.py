@@ -6,6 +6,7 @@ The test part is read once, by the chosen point.
 """
 
 import json
+from contextlib import suppress
 from typing import Any, ClassVar
 
 import numpy as np
@@ -55,10 +56,12 @@ class Task:
 
     def cells(self) -> list[Cell]:
         """Per data set and protocol: its description, then every selector on every sampling."""
-        found = []
-        for dataset, source in self._sources.items():
+        for source in self._sources.values():
             if hasattr(source, "check"):
                 source.check()
+        self._require_known_names()
+        found = []
+        for dataset in self._sources:
             for protocol in self.protocol:
                 keys = {"protocol": protocol}
                 found.append(Cell(dataset, keys=keys))
@@ -173,11 +176,25 @@ class Task:
         size = max(_MEMORY_BYTES // (4 * len(labelled.y) * data.X.shape[1]), 1)
         return [range(i, min(i + size, last)) for i in range(first, last, size)]
 
-    def _pairs(self, dataset: str, protocol: str):
-        """(data, labelled). Skip where the file is missing and not required."""
+    def _require_known_names(self) -> None:
+        """UserError where a protocol names a factor or a class that no data set has."""
+        found = []
+        for dataset in self._sources:
+            with suppress(Skip):  # the cell that describes it will say it
+                found.append(self._data(dataset))
+        for protocol in self.protocol.values():
+            if found and hasattr(protocol, "check"):
+                protocol.check(found)
+
+    def _data(self, dataset: str) -> Expression:
+        """Read once. Skip where the file is missing and not required."""
         if dataset not in self._read:
             self._read[dataset] = self._sources[dataset].load(self.seed)
-        data = self._read[dataset]
+        return self._read[dataset]
+
+    def _pairs(self, dataset: str, protocol: str):
+        """(data, labelled). Skip where the file is missing and not required."""
+        data = self._data(dataset)
         if (dataset, protocol) not in self._labelled:
             self._labelled[dataset, protocol] = self.protocol[protocol].label(data)
         return data, self._labelled[dataset, protocol]

@@ -134,8 +134,9 @@ class Task:
         if self.kappa is not None:
             return [2 * self.kappa]
         spacing = self.largest_alpha / self.n_alphas
-        grid = {*np.round(spacing * np.arange(1, self.n_alphas + 1), 10).tolist(), *self.trajectory_alphas}
-        return [separated(alpha, correlations, self.margin, spacing / 2) for alpha in sorted(grid)]
+        grid = {*(_tidy(spacing * i) for i in range(1, self.n_alphas + 1)), *self.trajectory_alphas}
+        apart = [separated(alpha, correlations, self.margin, spacing / 2) for alpha in sorted(grid)]
+        return list(dict.fromkeys(apart))  # neighbours may share the nearest value that is off the correlations
 
     def _rows(self, instance: "Instance", weights: np.ndarray, diverged: np.ndarray, trace: dict):
         """Rows of one problem: weights (rates, p) at the end, and {step: weights} on the way."""
@@ -211,11 +212,16 @@ class Instance:
         yield self.row("margin", float(np.abs(np.abs(self.c) - self.problem.alpha).min()))
 
 
+def _tidy(value: float) -> float:
+    """0.3 for 0.30000000000000004: ten digits, however small the value is."""
+    return float(f"{value:.10g}")
+
+
 def separated(alpha: float, correlations: np.ndarray, margin: float, reach: float) -> float:
     """The value nearest to alpha, at most `reach` away, with all correlations at least `margin` off; else the best."""
     n = int(reach / _ALPHA_STEP)
     shifts = sorted(range(-n, n + 1), key=abs)
-    candidates = np.round([alpha + _ALPHA_STEP * shift for shift in shifts], 6)
+    candidates = np.array([_tidy(alpha + _ALPHA_STEP * shift) for shift in shifts])
     candidates = candidates[candidates > 0]
     distances = np.array([np.abs(correlations - candidate).min() for candidate in candidates])
     enough = np.flatnonzero(distances >= margin)

@@ -1,0 +1,30 @@
+"""The task `lasso_scaling`: what its table says of several seeds."""
+
+import pandas as pd
+import pytest
+
+from spred_bench.data.gaussian import Source
+from spred_bench.records import FIRST_COLUMNS, LAST_COLUMNS
+from spred_bench.runner import run_cell
+from spred_bench.solvers import fista
+from spred_bench.tasks.lasso_scaling import Task
+
+COLUMNS = [*FIRST_COLUMNS, *Task.key_columns, *LAST_COLUMNS]
+
+
+@pytest.mark.parametrize(
+    ("settings", "column", "value"),
+    [({"kappa": 0.05}, "kappa", 0.05), ({"lambda_ratios": [0.07]}, "lambda_ratio", 0.07)],
+)
+def test_a_line_is_the_median_over_seeds_at_the_strength_that_was_asked_for(settings, column, value):
+    task = Task(
+        data={"gaussian": Source(n_samples=30, n_features=10)},
+        solver={"fista": fista.Solver()},
+        n_seeds=6,
+        gap_targets=[1e-3],
+        **{"lambda_ratios": [0.1], **settings},
+    )
+    table = pd.DataFrame([row for cell in task.cells() for row in run_cell(task, cell)["rows"]], columns=COLUMNS)
+    summary = task.summary(table)
+    assert len(summary) == 1 and summary[column].tolist() == [value] and summary["gap"].notna().all()
+    assert set(table[column]) == {value}

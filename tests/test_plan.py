@@ -1,0 +1,41 @@
+"""From the words of a command to the identity of its run."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from spred_bench import composition, plan, records
+
+REFERENCE = Path(__file__).parent.parent / "results" / "reference"
+
+
+def made(*words: str) -> plan.Plan:
+    return plan.assemble(composition.resolved(["task=lasso_scaling", "scale=smoke", *words]))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (["kappa=1"], ["kappa=1.0"]),
+        (["seed=2", "task.lambda_ratios=[1,0.5]"], ["seed=2.0", "task.lambda_ratios=[1.0,5e-1]"]),
+        (
+            ["solver=spred_sgd", "solver.spred_sgd.learning_rate=[1,2]"],
+            ["solver=spred_sgd", "solver.spred_sgd.learning_rate=[1.0,2e0]"],
+        ),
+    ],
+)
+def test_equal_numbers_are_one_run_with_the_same_cells(one, other):
+    one, other = made(*one), made(*other)
+    assert one.run_id == other.run_id and one.task.cells() == other.task.cells()
+
+
+def test_true_is_no_number_and_other_numbers_are_other_runs():
+    assert plan.one_spelling([True, {"a": 1.0}, 0.5, 1e400]) == [True, {"a": 1}, 0.5, float("inf")]
+    assert plan.one_spelling([True])[0] is True
+    assert len({made(f"kappa={kappa}").run_id for kappa in ("1", "1.5", "2.0", "null")}) == 4
+
+
+def test_the_reference_s_manifests_have_the_ids_of_their_configurations():
+    manifests = [json.loads(path.read_text()) for path in REFERENCE.glob("*/manifests/*.json")]
+    assert manifests and all(records.run_id(one["config"]) == one["run_id"] for one in manifests)
