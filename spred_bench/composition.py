@@ -72,12 +72,13 @@ def _asks_for_gpus(launcher: Mapping) -> bool:
     return any(settings.get(key) for key in ("gpus_per_node", "gpus_per_task", "gpus", "gres"))
 
 
-def resolved(words: list[str]) -> dict:
-    """The configuration that the words of a command (key=value) make, nothing built yet. Raises UserError."""
+def resolved(words: list[str], extra_dir: str | None = None) -> dict:
+    """The configuration that the words of a command (key=value) make, with the files of `extra_dir` (--config-dir) as
+    well; nothing built yet. Raises UserError."""
     register_resolvers()
     try:
         with initialize_config_dir(version_base="1.3", config_dir=str(config_dir())):
-            return plain(compose("config", _split(words)[0]))
+            return plain(compose("config", _split(words, extra_dir)[0]))
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(one_line(error)) from None
 
@@ -206,6 +207,8 @@ def one_line(error: Exception) -> str:
         name = key.group(1)
         if "." in name:
             return f"unknown key {name}; --cfg job shows the keys of this configuration"
+        if name in plan.known_keys():
+            return f"this task takes no {name}; --cfg job shows the keys of this configuration"
         return f"unknown key {name}; {components.suggest(name, plan.known_keys())}"
     if isinstance(error, MissingMandatoryValue):
         return f"{error.full_key} is not set; this configuration needs it"

@@ -92,8 +92,11 @@ def _claims(parser, words) -> int:
     if options.paper:
         print(printing.show_paper_runs(experiments))
         return 0
-    table = verdicts.judge(experiments, evidence.read(options.results or evidence.REFERENCE))
+    folders = evidence.read(options.results or evidence.REFERENCE)
+    table = verdicts.judge(experiments, folders)
     print(printing.show(table))
+    if smoke := sum(int((folder.records["scale"] == "smoke").sum()) for folder in folders):
+        print(f"{smoke} rows of scale=smoke were left out: they show that the program runs, and nothing else")
     _write_text(options.output, table.to_csv(index=False, lineterminator="\n"))
     return 0
 
@@ -136,7 +139,9 @@ def _prepare(parser, words) -> int:
     from spred_bench import composition, preparing
 
     parser.add_argument("override", nargs="*", help="as for a run: task=..., data=..., data_dir=...")
-    preparing.prepare(composition.resolved(parser.parse_args(words).override))
+    parser.add_argument("--config-dir", help="a folder of configurations beside those of the program, as for a run")
+    options = parser.parse_intermixed_args(words)
+    preparing.prepare(composition.resolved(options.override, options.config_dir))
     return 0
 
 

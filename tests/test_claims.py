@@ -82,6 +82,7 @@ def test_smoke_rows_are_no_evidence(cli, tmp_path):
     assert cli("task=landscape", "scale=smoke")[0] == 0
     code, out, _ = cli("claims", "results")
     assert code == 0 and "0 hold, 0 hold in part, 0 do not hold" in out
+    assert "rows of scale=smoke were left out" in out
     assert cli("task=landscape")[0] == 0
     code, out, _ = cli("claims", "results", "--output", "tables/claims.csv")
     assert code == 0 and "3 hold, 1 hold in part" in out
@@ -98,6 +99,17 @@ def test_runs_and_their_merged_table_count_once(cli, tmp_path):
     assert [folder.name for folder in folders] == ["fig_own"]
     assert len(evidence.all_rows(folders)) == len(alone)
     assert set(folders[0].records["scale"]) == {"cpu"}
+
+
+def test_a_run_that_went_on_after_it_was_merged_counts_as_it_is_now(cli, tmp_path):
+    assert cli("task=landscape")[0] == 0
+    assert cli("collect", "--output", "results/fig_own")[0] == 0
+    (table,) = tmp_path.glob("results/landscape/*/records.csv")
+    rows = pd.read_csv(table)
+    rows.assign(value=7.0).to_csv(table, index=False)
+    (folder,) = evidence.read(tmp_path / "results")
+    assert folder.name == "fig_own" and len(folder.records) == len(rows)
+    assert set(folder.records["value"]) == {7.0}
 
 
 def test_a_run_without_a_finished_cell_leaves_the_numbers_of_others_numbers(tmp_path):

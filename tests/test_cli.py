@@ -35,6 +35,7 @@ def run_directories(folder):
         (["solver=cdd"], "unknown solver 'cdd'"),
         (["task=node_sparsity", "method=[foo]"], "unknown method 'foo'"),
         (["solver.cd.max_iter=0"], "solver.cd.max_iter=0"),
+        (["task=gene_selection", "solver=cd"], "this task takes no solver"),
         (["+solver.cd.tol=1"], "unknown key solver.cd.tol; known: max_iter"),
         (["task.lambda_ratios=[2]"], "task.lambda_ratios"),
         (["data=file"], "data.file.path is not set"),
@@ -166,6 +167,13 @@ def test_flags_may_stand_anywhere(cli, tmp_path):
     words = ["scale=smoke", "--config-dir=mine", "solver=[own]", "--cfg", "job", "seed=3"]
     code, out, _ = cli(*words)
     assert code == 0 and "seed: 3" in out and "own:" in out
+
+
+def test_prepare_reads_the_same_configurations_as_a_run(cli, tmp_path):
+    (tmp_path / "mine" / "data").mkdir(parents=True)
+    (tmp_path / "mine" / "data" / "own.yaml").write_text("own:\n  _target_: spred_bench.data.gaussian.Source\n")
+    code, out, _ = cli("prepare", "--config-dir=mine", "data=[own]")
+    assert code == 0 and "own: ready" in out
 
 
 def test_list_and_info_answer(cli):

@@ -26,7 +26,8 @@ class Folder:
 def read(results: Path) -> list[Folder]:
     """Every experiment below `results`: collected tables (as results/reference has them), or runs not yet collected.
 
-    A run enters once, however often it was merged. Raises UserError where there are no rows, or a file is unreadable.
+    A run enters once, however often it was merged, and with the rows it has now. Raises UserError where there are no
+    rows, or a file is unreadable.
     """
     if not results.is_dir():
         raise UserError(f"{results} is not a folder; name the one that holds your results, or a reference")
@@ -35,10 +36,10 @@ def read(results: Path) -> list[Folder]:
         manifest = _read_json(path)
         manifests[manifest.get("run_id", path.parent.name)] = manifest
     folders, seen = [], set()
+    runs = {run.name: run for folder in results.iterdir() for run in _runs(folder)}
     # Merged tables first: their folders bear the names of experiments.
     for folder in sorted(results.iterdir(), key=lambda folder: (bool(_runs(folder)), folder.name)):
-        tables = [run / "records.csv" for run in _runs(folder)] or [folder / "records.csv"]
-        rows = [_read_rows(path) for path in tables if path.exists()]
+        rows = _rows_of(_runs(folder)) or _merged(folder / "records.csv", runs)
         # Where no cell has ended there are no rows, and empty columns would make text of the numbers of others.
         rows = [table for table in rows if len(table)]
         rows = pd.concat(rows, ignore_index=True) if rows else pd.DataFrame({"run_id": []})
@@ -64,6 +65,19 @@ def read(results: Path) -> list[Folder]:
 def all_rows(folders: Sequence[Folder]) -> pd.DataFrame:
     """The rows of all folders in one table; `folder` says where a row was found."""
     return pd.concat([folder.records.assign(folder=folder.name) for folder in folders], ignore_index=True)
+
+
+def _rows_of(runs: Sequence[Path]) -> list[pd.DataFrame]:
+    return [_read_rows(run / "records.csv") for run in runs if (run / "records.csv").exists()]
+
+
+def _merged(path: Path, runs: Mapping[str, Path]) -> list[pd.DataFrame]:
+    """The rows of a merged table, if there is one; of runs that are still there, those they have now."""
+    if not path.exists():
+        return []
+    rows = _read_rows(path)
+    there = [run_id for run_id in rows["run_id"].dropna().unique() if run_id in runs]
+    return [rows[~rows["run_id"].isin(there)], *_rows_of([runs[run_id] for run_id in there])]
 
 
 def _runs(folder: Path) -> list[Path]:
