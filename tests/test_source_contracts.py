@@ -29,7 +29,8 @@ def small_sources(name: str, tmp_path, **arrays) -> list:
     if spec.get("path") == "???":
         np.savez(tmp_path / "own.npz", **arrays)
         spec |= {"path": str(save_images(tmp_path, **arrays) if name == "image_folder" else tmp_path / "own.npz")}
-    small = {"n_samples": 12, "n_features": 8, "n_informative": 3, "n_patches": 300, "n_held_out": 60, "side": 6}
+    small = {"n_samples": 12, "n_features": 8, "n_informative": 3, "n_nonzero": 5}
+    small |= {"n_patches": 300, "n_held_out": 60, "side": 6}
     known = components.parameters(components.load_target(spec["_target_"], name))
     spec |= {key: value for key, value in small.items() if key in known}
     shared = {"data_dir": Path(os.environ.get("SPRED_DATA_DIR", tmp_path))}
