@@ -18,13 +18,13 @@ def draw(records: pd.DataFrame):
     """
     import matplotlib.pyplot as plt
 
+    records = frontier.told_apart(records)
     table = frontier.chosen_on_dev(frontier.cells(records))
     if table.empty:
         return None
     first = table[(table["dataset"] == table["dataset"].iloc[0]) & (table["model"] == table["model"].iloc[0])]
     ratio = min(first["compression"].unique(), key=lambda value: abs(np.log(value / _TARGET)))
     keys = [*frontier.RUN, "compression"]
-    records = frontier.told_apart(records)
     rows = records[(records["stage"] == "prune") & (records["metric"] == "layer_sparsity")]
     rows = rows.merge(first.loc[first["compression"] == ratio, keys], on=keys)
     layers = rows["layer"].unique()
