@@ -20,9 +20,10 @@ import spams
 from scipy import sparse
 from sklearn.decomposition import sparse_encode
 
-from spred_bench import __version__, timing
+from spred_bench import __version__
 from spred_bench.data.patch_folder import Source
 from spred_bench.sparse_coding import encode, objective
+from spred_bench.system import timing
 
 COLUMNS = ["task", "method", "n_patches", "n_atoms", "kappa", "l1_strength", "repeat", "metric", "value", "status"]
 N_PATCHES, N_ATOMS, KAPPA, REPEATS, SHARE = 10_000, 2048, 1.4, 3, 20

@@ -17,10 +17,10 @@ from reference_rows import Measurement
 from torch import nn
 
 from spred_bench import classification
-from spred_bench.allocation import keep_freed_memory
 from spred_bench.classification import Recipe
 from spred_bench.methods.weight_decay import Method
 from spred_bench.models.mlp import Model
+from spred_bench.system.allocation import keep_freed_memory
 
 # name: (image side, hidden nodes, batch, steps per timing)
 SIZES = {"digits": (8, 100, 64, 300), "mnist": (28, 1000, 128, 30)}

@@ -12,8 +12,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from spred_bench import timing
 from spred_bench.collecting import collect
+from spred_bench.system import timing
 
 ROOT = Path(__file__).parent.parent
 # Networks and images of fig5_small.

@@ -11,9 +11,10 @@ from pathlib import Path
 
 from reference_rows import Measurement
 
-from spred_bench import collecting, pool, runner
+from spred_bench import collecting, runner
 from spred_bench.plan import Plan, Settings
 from spred_bench.records import Cell
+from spred_bench.system import pool
 
 N_CELLS, N_RUNS, N_STARTS, REPEATS = 1000, 1000, 40, 3
 

@@ -21,9 +21,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from spred_bench import distributed
 from spred_bench.errors import UserError
 from spred_bench.snapshot import ModelMismatch, load_tensors
+from spred_bench.system import distributed
 
 MAGIC = b"spred-checkpoint-1 "
 KEPT = 2

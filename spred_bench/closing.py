@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from spred_bench import locking, records
+from spred_bench import records
 from spred_bench.errors import UserError
+from spred_bench.system import locking
 
 _LISTED = 30  # a longer sweep shows only the runs that are not done
 

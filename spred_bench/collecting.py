@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from spred_bench import locking, records
+from spred_bench import records
 from spred_bench.errors import UserError
+from spred_bench.system import locking
 
 
 def collect(

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 from importlib import metadata
 from pathlib import Path
 
-from spred_bench import components, composition, listing, locking, preparing, records, timing
+from spred_bench import components, composition, listing, preparing, records
 from spred_bench.errors import Skip, UserError
+from spred_bench.system import locking, timing
 
 _CORE = ("torch", "numpy", "scipy", "pandas", "scikit-learn", "matplotlib", "hydra-core", "omegaconf", "pydantic")
 _LITTLE_BYTES = 1 << 30

@@ -19,11 +19,11 @@ from pathlib import Path
 import numpy as np
 import scipy.sparse
 
-from spred_bench import signals
 from spred_bench.errors import Skip
 from spred_bench.lasso import LassoProblem
 from spred_bench.monitor import Monitor, Snapshot
-from spred_bench.threads import settle
+from spred_bench.system import signals
+from spred_bench.system.threads import settle
 from spred_bench.worker import warm_up
 
 # How much longer than its limit a solver may be silent before it is killed: judging an iterate takes time too.

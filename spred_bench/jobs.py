@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from spred_bench import distributed, records, runner, signals
 from spred_bench import plan as plans
+from spred_bench import records, runner
 from spred_bench.errors import Busy, UserError
+from spred_bench.system import distributed, signals
 
 _in_full = warnings.formatwarning
 

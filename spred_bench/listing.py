@@ -103,7 +103,8 @@ def version() -> str:
     from importlib.metadata import PackageNotFoundError
     from importlib.metadata import version as installed
 
-    from spred_bench import __version__, timing
+    from spred_bench import __version__
+    from spred_bench.system import timing
 
     parts = [f"spred-bench {__version__}"]
     git = timing.git_state(Path(__file__).parent)

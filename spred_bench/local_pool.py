@@ -9,7 +9,8 @@ from pathlib import Path
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
 
-from spred_bench import closing, pool, timing
+from spred_bench import closing
+from spred_bench.system import pool, timing
 
 
 class LocalPool(Launcher):

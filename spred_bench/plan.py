@@ -101,7 +101,7 @@ def one_spelling(value):
 def _resolve_device(name: str, here: bool) -> str:
     if name == "cpu" or (not here and re.fullmatch(r"cuda(:\d+)?", name)):
         return name  # without loading torch, which takes seconds
-    from spred_bench.device import resolve_device
+    from spred_bench.system.device import resolve_device
 
     try:
         return str(resolve_device(name))

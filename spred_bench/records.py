@@ -24,8 +24,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from spred_bench import locking
 from spred_bench.errors import Busy, UserError
+from spred_bench.system import locking
 
 SCHEMA_VERSION = 1
 LIST_END = ";"  # after every item of a field that holds several: a single number stays text

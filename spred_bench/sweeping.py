@@ -11,9 +11,10 @@ from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn, JobStatus
 from omegaconf import OmegaConf, open_dict
 
-from spred_bench import closing, composition, signals
+from spred_bench import closing, composition
 from spred_bench.jobs import Job, Result
 from spred_bench.local_pool import LocalPool
+from spred_bench.system import signals
 
 
 def register() -> None:

@@ -16,11 +16,12 @@ from pathlib import Path
 
 import numpy as np
 
-from spred_bench import components, lasso, timing
+from spred_bench import components, lasso
 from spred_bench.errors import Skip
 from spred_bench.lasso import LassoProblem
 from spred_bench.monitor import Monitor
-from spred_bench.threads import settle
+from spred_bench.system import timing
+from spred_bench.system.threads import settle
 
 _WARM_UP = {"gap_targets": [1e-3], "time_limit_s": 120.0}
 _PR_SET_PDEATHSIG = 1

@@ -3,9 +3,10 @@
 import time
 from pathlib import Path
 
-from spred_bench import runner, timing
+from spred_bench import runner
 from spred_bench.plan import Plan, Settings
 from spred_bench.records import Cell
+from spred_bench.system import timing
 
 N_CELLS = 5
 

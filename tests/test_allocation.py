@@ -9,7 +9,7 @@ import pytest
 COUNT = """
 import resource
 import numpy as np
-from spred_bench.allocation import keep_freed_memory
+from spred_bench.system.allocation import keep_freed_memory
 
 if {keep}:
     assert keep_freed_memory()
@@ -30,7 +30,7 @@ def test_arrays_taken_again_are_not_new_pages():
 
 
 def test_other_systems_are_left_as_they_are(monkeypatch):
-    from spred_bench import allocation
+    from spred_bench.system import allocation
 
     monkeypatch.setattr(allocation.ctypes, "CDLL", lambda _: object())
     assert allocation.keep_freed_memory() is False

@@ -9,10 +9,10 @@ import counting
 import pandas as pd
 import pytest
 
-from spred_bench import locking, pool
 from spred_bench.collecting import collect
 from spred_bench.errors import UserError
 from spred_bench.records import RunDirectory
+from spred_bench.system import locking, pool
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from spred_bench.device import resolve_device
+from spred_bench.system.device import resolve_device
 
 
 def test_auto_takes_cuda_where_it_is(monkeypatch):

@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
-from spred_bench import download
 from spred_bench.errors import UserError
+from spred_bench.system import download
 
 CONTENT = bytes(range(256)) * 1000
 SHA256 = hashlib.sha256(CONTENT).hexdigest()

@@ -9,8 +9,8 @@ import time
 
 import pytest
 
-from spred_bench import locking
 from spred_bench.errors import Busy
+from spred_bench.system import locking
 
 
 @pytest.fixture(params=["flock", "no flock"])

@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from spred_bench import local_pool, pool, timing
+from spred_bench import local_pool
+from spred_bench.system import pool, timing
 
 
 def answer(word: str):

@@ -8,10 +8,11 @@ import pandas as pd
 import pytest
 import torch
 
-from spred_bench import runner, signals
+from spred_bench import runner
 from spred_bench.callbacks import at, every, recorder
 from spred_bench.checkpoint import Checkpoints
 from spred_bench.records import Cell
+from spred_bench.system import signals
 from spred_bench.trainer import train
 
 

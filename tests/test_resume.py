@@ -12,10 +12,11 @@ import pytest
 import torch
 from torch import nn
 
-from spred_bench import schedules, signals
+from spred_bench import schedules
 from spred_bench.batches import Minibatches
 from spred_bench.callbacks import KeepBest, at, every, recorder
 from spred_bench.checkpoint import CheckpointMismatch, Checkpoints
+from spred_bench.system import signals
 from spred_bench.trainer import Trainer
 
 OPTIMIZERS = {

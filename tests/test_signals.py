@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from spred_bench import signals
+from spred_bench.system import signals
 
 
 def send(signum):

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from spred_bench import timing
-from spred_bench.timing import Stopwatch, environment, git_state, peak_memory_bytes
+from spred_bench.system import timing
+from spred_bench.system.timing import Stopwatch, environment, git_state, peak_memory_bytes
 
 
 @pytest.fixture
@@ -135,7 +135,7 @@ def test_git_state(tmp_path):
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system's own count is taken")
 def test_peak_memory_is_in_bytes_and_the_process_own_whatever_started_it():
     assert peak_memory_bytes() > 2**23
-    script = "from spred_bench.timing import peak_memory_bytes; print(peak_memory_bytes())"
+    script = "from spred_bench.system.timing import peak_memory_bytes; print(peak_memory_bytes())"
     thin, fat = (
         f"{ballast}; import subprocess, sys; print(subprocess.run([sys.executable, '-c', {script!r}], "
         "capture_output=True, text=True).stdout)"

@@ -10,8 +10,8 @@ from pydantic import Field
 from spred_bench.components import component
 from spred_bench.data.genes import Expression
 from spred_bench.data.local_file import LocalFile
-from spred_bench.download import checksum, fetch, recorded_checksum
 from spred_bench.errors import UserError
+from spred_bench.system.download import checksum, fetch, recorded_checksum
 
 _ADDRESS = "https://ftp.ncbi.nlm.nih.gov/geo/datasets/{folder}/{accession}/soft/{accession}.soft.gz"
 

@@ -3,8 +3,8 @@
 from functools import cached_property
 from pathlib import Path
 
-from spred_bench.download import checksum
 from spred_bench.errors import Skip
+from spred_bench.system.download import checksum
 
 
 class LocalFile:

@@ -25,7 +25,7 @@ from spred_bench.second_order.lasso_rounds import Workspace, advance, new_worksp
 from spred_bench.second_order.least_squares import minimum_norm
 from spred_bench.second_order.many_targets import gram_pays, has_columns, solve_by_gram, solve_in_rounds
 from spred_bench.second_order.subproblem import Counts
-from spred_bench.threads import one_thread_for_numpy
+from spred_bench.system.threads import one_thread_for_numpy
 
 
 @dataclass

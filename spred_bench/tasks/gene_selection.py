@@ -18,7 +18,7 @@ from spred_bench.components import component, require_data
 from spred_bench.data.genes import Expression
 from spred_bench.errors import Skip, UserError
 from spred_bench.records import LIST_END, Cell
-from spred_bench.timing import Stopwatch
+from spred_bench.system.timing import Stopwatch
 
 # Names kept of a selection: all of them, but of what is too long to be one only the most important.
 _LONGEST_LIST, _SHORTENED_LIST = 500, 50

@@ -17,7 +17,7 @@ from multiprocessing import connection
 from pathlib import Path
 from typing import Any
 
-from spred_bench import signals
+from spred_bench.system import signals
 
 _POLL_S = 0.2
 
@@ -65,7 +65,7 @@ def run_all(
     started by then is not started any more, and this returns when they have ended.
     """
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["spred_bench.pool_server", *preload])
+    context.set_forkserver_preload(["spred_bench.system.pool_server", *preload])
     endings = [Ended(None, None)] * len(arguments)
     waiting, places = list(range(len(arguments)))[::-1], list(range(n_at_once))[::-1]
     running: dict[int, _Running] = {}  # by place
