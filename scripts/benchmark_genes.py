@@ -56,7 +56,7 @@ def simulated(n_features: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 def spred(X, y, n_points: int = 12) -> dict:
     """The path of `selector=spred_linear`: features of its last point, the largest residual of all."""
-    from spred_bench.second_order.feature_path import FeaturePath
+    from spred_bench.lasso.second_order.feature_path import FeaturePath
 
     path = FeaturePath(X, y, int(y.max()) + 1)
     points = [path.at(kappa) for kappa in (path.kappa_max * np.geomspace(0.95, 0.01, n_points)).tolist()]

@@ -10,9 +10,9 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from spred_bench.second_order.group_lasso import solve_groups
-from spred_bench.second_order.newton import prepare, solve_lasso
-from spred_bench.second_order.path import lasso_path
+from spred_bench.lasso.second_order.group_lasso import solve_groups
+from spred_bench.lasso.second_order.newton import prepare, solve_lasso
+from spred_bench.lasso.second_order.path import lasso_path
 
 _INPUT = {
     "accept_sparse": ["csr", "csc"],
@@ -58,7 +58,7 @@ class SpredLasso(_Linear):
     """Lasso, 1/(2n) |y - Xw - b|^2 + alpha |w|_1, solved as spred with a second-order optimizer.
 
     A drop-in for `sklearn.linear_model.Lasso`: the same objective and the same `alpha` (in the paper's terms 2 kappa).
-    How it is solved: `spred_bench.second_order.newton`.
+    How it is solved: `spred_bench.lasso.second_order.newton`.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ class SpredGroupLasso(_Linear):
     """Group lasso, 1/(2n) |Y - XW - b|^2 + alpha sum_g c_g |W_g|, solved as spred with one scalar per group.
 
     The norm of a group runs over its features and all targets (Frobenius), so that groups of one feature give
-    scikit-learn's MultiTaskLasso. How it is solved: `spred_bench.second_order.group_lasso`.
+    scikit-learn's MultiTaskLasso. How it is solved: `spred_bench.lasso.second_order.group_lasso`.
 
     Parameters
     ----------

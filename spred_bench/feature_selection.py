@@ -8,7 +8,7 @@ from sklearn.feature_selection import SelectorMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, check_random_state, validate_data
 
-from spred_bench.second_order.feature_path import FeaturePath
+from spred_bench.lasso.second_order.feature_path import FeaturePath
 
 # Where the search for a number of features ends: at this fraction of the smallest kappa that selects nothing.
 _SMALLEST = 1e-4
@@ -67,7 +67,7 @@ class _Scaled(BaseEstimator):
 class SpredClassifier(ClassifierMixin, _Scaled):
     """Multinomial logistic regression that selects features: CE(X V + b) + 2 kappa sum_j |V_j|, solved as spred.
 
-    One feature is in or out for all classes together. How it is solved: `spred_bench.second_order.feature_path`.
+    One feature is in or out for all classes together. How it is solved: `spred_bench.lasso.second_order.feature_path`.
 
     Parameters
     ----------

@@ -5,8 +5,8 @@ import pytest
 from scipy.optimize import minimize
 from sklearn.linear_model import LogisticRegression
 
-from spred_bench.second_order.feature_path import FeaturePath
-from spred_bench.second_order.softmax import Softmax
+from spred_bench.lasso.second_order.feature_path import FeaturePath
+from spred_bench.lasso.second_order.softmax import Softmax
 
 
 def planted(n=90, d=60, n_informative=4, n_classes=3, seed=0, shift=1.5, dtype=np.float64):

@@ -5,11 +5,11 @@ import pytest
 import torch
 from lasso_problems import gap_of, largest_alpha, problem
 
-from spred_bench.second_order.design_matrix import wrap_design
-from spred_bench.second_order.gram_cache import gram_matrix
-from spred_bench.second_order.joint import relative_gaps, solve_jointly
-from spred_bench.second_order.many_targets import gram_pays, has_columns, solve_in_rounds
-from spred_bench.second_order.newton import solve_lasso
+from spred_bench.lasso.second_order.design_matrix import wrap_design
+from spred_bench.lasso.second_order.gram_cache import gram_matrix
+from spred_bench.lasso.second_order.joint import relative_gaps, solve_jointly
+from spred_bench.lasso.second_order.many_targets import gram_pays, has_columns, solve_in_rounds
+from spred_bench.lasso.second_order.newton import solve_lasso
 
 
 def targets(X, m, nonzeros, seed=1):

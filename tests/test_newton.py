@@ -8,9 +8,9 @@ import torch
 from lasso_problems import gap_of, largest_alpha, problem, reference
 from scipy import sparse
 
-from spred_bench.second_order.newton import solve_lasso
-from spred_bench.second_order.path import lasso_path
-from spred_bench.second_order.varpro import solve_by_projection
+from spred_bench.lasso.second_order.newton import solve_lasso
+from spred_bench.lasso.second_order.path import lasso_path
+from spred_bench.lasso.second_order.varpro import solve_by_projection
 
 
 @pytest.mark.parametrize("shape", [(60, 30), (40, 200), (300, 40), (30, 2000), (50, 50)])

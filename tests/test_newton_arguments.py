@@ -8,7 +8,7 @@ from lasso_problems import largest_alpha, problem, reference
 from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 
-from spred_bench.second_order.newton import solve_lasso
+from spred_bench.lasso.second_order.newton import solve_lasso
 
 
 def test_read_only_integer_and_strided_input():

@@ -5,12 +5,12 @@ import pytest
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from spred_bench.second_order import newton
-from spred_bench.second_order.compact import is_small, solve_compact
-from spred_bench.second_order.design_matrix import correlate, gather, with_rows, wrap_design
-from spred_bench.second_order.gram_cache import GramCache
-from spred_bench.second_order.path import lasso_path
-from spred_bench.second_order.path_following import follow
+from spred_bench.lasso.second_order import newton
+from spred_bench.lasso.second_order.compact import is_small, solve_compact
+from spred_bench.lasso.second_order.design_matrix import correlate, gather, with_rows, wrap_design
+from spred_bench.lasso.second_order.gram_cache import GramCache
+from spred_bench.lasso.second_order.path import lasso_path
+from spred_bench.lasso.second_order.path_following import follow
 
 
 def violation(gram, b, alpha, w):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from test_selectors import planted
 
-from spred_bench.second_order.feature_path import FeaturePath
+from spred_bench.lasso.second_order.feature_path import FeaturePath
 from spred_bench.selectors import spred_sgd
 from spred_bench.selectors.mlp import Selector as Mlp
 from spred_bench.selectors.spred_sgd import Selector

@@ -1,6 +1,6 @@
 """spred with the linear model f_l of Eq. (8): a whole path over kappa, each point solved to its optimality conditions.
 
-How: `spred_bench.second_order.feature_path`. On numpy, whatever the device: a point takes one pass over X and
+How: `spred_bench.lasso.second_order.feature_path`. On numpy, whatever the device: a point takes one pass over X and
 milliseconds on a few dozen features.
 """
 
@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import Field, PositiveInt
 
 from spred_bench.components import component
-from spred_bench.second_order.feature_path import FeaturePath
+from spred_bench.lasso.second_order.feature_path import FeaturePath
 from spred_bench.selectors import Selection, Split, scored
 
 _LARGEST_RATIO = 0.95  # at 1 nothing is selected

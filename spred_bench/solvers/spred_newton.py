@@ -1,10 +1,10 @@
-"""spred by Newton's method on (U, V), with working sets: `spred_bench.second_order.newton` says how and why."""
+"""spred by Newton's method on (U, V), with working sets: `spred_bench.lasso.second_order.newton` says how and why."""
 
 import numpy as np
 from pydantic import PositiveInt
 
 from spred_bench.components import component
-from spred_bench.second_order.newton import compile_ahead, solve_lasso
+from spred_bench.lasso.second_order.newton import compile_ahead, solve_lasso
 from spred_bench.solvers.cd import climb
 
 

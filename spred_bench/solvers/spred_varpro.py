@@ -6,7 +6,7 @@ from pydantic import PositiveInt
 from spred_bench.components import component
 from spred_bench.errors import Skip
 from spred_bench.lasso import as_columns
-from spred_bench.second_order.varpro import solve_by_projection
+from spred_bench.lasso.second_order.varpro import solve_by_projection
 
 
 @component

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from scipy.linalg import cho_factor, cho_solve
 
-from spred_bench.second_order.design_matrix import correlate, gather
+from spred_bench.lasso.second_order.design_matrix import correlate, gather
 
 _FIRST_GROUPS = 10
 _NEWTON_STEPS = 100

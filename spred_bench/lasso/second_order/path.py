@@ -6,10 +6,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from spred_bench.second_order.compact import is_small, path_compact
-from spred_bench.second_order.design_matrix import all_rows
-from spred_bench.second_order.lasso_rounds import Workspace, advance, new_workspace, start_targets
-from spred_bench.second_order.newton import LassoResult, package, prepare
+from spred_bench.lasso.second_order.compact import is_small, path_compact
+from spred_bench.lasso.second_order.design_matrix import all_rows
+from spred_bench.lasso.second_order.lasso_rounds import Workspace, advance, new_workspace, start_targets
+from spred_bench.lasso.second_order.newton import LassoResult, package, prepare
 
 
 def lasso_path(

@@ -8,8 +8,8 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from spred_bench.second_order.gram_cache import GramCache, OuterCache
-from spred_bench.second_order.path_following import compiled
+from spred_bench.lasso.second_order.gram_cache import GramCache, OuterCache
+from spred_bench.lasso.second_order.path_following import compiled
 
 
 @dataclass

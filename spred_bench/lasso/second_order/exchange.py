@@ -12,8 +12,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from spred_bench.second_order.path_following import follow
-from spred_bench.second_order.subproblem import Iterate, Subproblem, combine_rows, relative_gap
+from spred_bench.lasso.second_order.path_following import follow
+from spred_bench.lasso.second_order.subproblem import Iterate, Subproblem, combine_rows, relative_gap
 
 CROWD = 0.3  # as a fraction of n: with more columns than that in play, damped steps are faster
 FEW_COLUMNS = 128  # whatever n is, with at most this many in play the path is followed

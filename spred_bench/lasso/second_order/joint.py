@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from spred_bench.second_order.subproblem import shrink
+from spred_bench.lasso.second_order.subproblem import shrink
 
 _RELAXED = 1.6  # over-relaxation; 1.5 to 1.8 is usual
 _TURNS = 10  # between certificates

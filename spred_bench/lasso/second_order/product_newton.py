@@ -24,10 +24,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from spred_bench.second_order.exchange import exchange
-from spred_bench.second_order.gram_cache import GramCache, solve_positive
-from spred_bench.second_order.landing import land
-from spred_bench.second_order.subproblem import (
+from spred_bench.lasso.second_order.exchange import exchange
+from spred_bench.lasso.second_order.gram_cache import GramCache, solve_positive
+from spred_bench.lasso.second_order.landing import land
+from spred_bench.lasso.second_order.subproblem import (
     Counts,
     Iterate,
     Subproblem,

@@ -19,12 +19,18 @@ import torch
 from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor
 
-from spred_bench.second_order.compact import is_small, solve_compact
-from spred_bench.second_order.design_matrix import Design, all_rows, as_tensor, correlate, with_rows, wrap_design
-from spred_bench.second_order.lasso_rounds import Workspace, advance, new_workspace, refuse_non_finite, start_targets
-from spred_bench.second_order.least_squares import minimum_norm
-from spred_bench.second_order.many_targets import gram_pays, has_columns, solve_by_gram, solve_in_rounds
-from spred_bench.second_order.subproblem import Counts
+from spred_bench.lasso.second_order.compact import is_small, solve_compact
+from spred_bench.lasso.second_order.design_matrix import Design, all_rows, as_tensor, correlate, with_rows, wrap_design
+from spred_bench.lasso.second_order.lasso_rounds import (
+    Workspace,
+    advance,
+    new_workspace,
+    refuse_non_finite,
+    start_targets,
+)
+from spred_bench.lasso.second_order.least_squares import minimum_norm
+from spred_bench.lasso.second_order.many_targets import gram_pays, has_columns, solve_by_gram, solve_in_rounds
+from spred_bench.lasso.second_order.subproblem import Counts
 from spred_bench.system.threads import one_thread_for_numpy
 
 

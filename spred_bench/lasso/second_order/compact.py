@@ -13,9 +13,9 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from spred_bench.second_order.design_matrix import Design
-from spred_bench.second_order.path_following import compiled, follow
-from spred_bench.second_order.subproblem import gap_from
+from spred_bench.lasso.second_order.design_matrix import Design
+from spred_bench.lasso.second_order.path_following import compiled, follow
+from spred_bench.lasso.second_order.subproblem import gap_from
 
 _SMALL_ENTRIES = 4_000_000  # an X with at most this many entries is small: 32 MB
 CAPACITY = 384  # columns a working set may hold

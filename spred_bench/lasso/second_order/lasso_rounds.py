@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from spred_bench.second_order.design_matrix import Design, all_rows, combine, correlate, gather
-from spred_bench.second_order.exchange import CROWD
-from spred_bench.second_order.gram_cache import GramCache, solve_positive
-from spred_bench.second_order.product_newton import minimize_on
-from spred_bench.second_order.subproblem import Counts, Iterate, WorkingSet, relative_gap
+from spred_bench.lasso.second_order.design_matrix import Design, all_rows, combine, correlate, gather
+from spred_bench.lasso.second_order.exchange import CROWD
+from spred_bench.lasso.second_order.gram_cache import GramCache, solve_positive
+from spred_bench.lasso.second_order.product_newton import minimize_on
+from spred_bench.lasso.second_order.subproblem import Counts, Iterate, WorkingSet, relative_gap
 
 LEVEL_RATIO = 0.3  # the penalty falls by this factor per round
 CROWDING = 0.15  # and further, until this fraction of n columns would exceed it

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from spred_bench.second_order.gram_cache import solve_positive
-from spred_bench.second_order.subproblem import Iterate, Subproblem, combine_rows, relative_gap
+from spred_bench.lasso.second_order.gram_cache import solve_positive
+from spred_bench.lasso.second_order.subproblem import Iterate, Subproblem, combine_rows, relative_gap
 
 _TINY = 1e-5  # a relative gap at which the next penalty's start is as good as from the exact solution
 

@@ -15,13 +15,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from spred_bench.second_order.compact import CAPACITY, LEVEL_RATIO, MOST_ACTIVE, Held, Standing, certify, one_round
-from spred_bench.second_order.design_matrix import Design
-from spred_bench.second_order.gram_cache import gram_matrix
-from spred_bench.second_order.joint import solve_jointly
-from spred_bench.second_order.lasso_rounds import refuse_non_finite
-from spred_bench.second_order.path_following import compiled, follow
-from spred_bench.second_order.subproblem import gap_from
+from spred_bench.lasso.second_order.compact import (
+    CAPACITY,
+    LEVEL_RATIO,
+    MOST_ACTIVE,
+    Held,
+    Standing,
+    certify,
+    one_round,
+)
+from spred_bench.lasso.second_order.design_matrix import Design
+from spred_bench.lasso.second_order.gram_cache import gram_matrix
+from spred_bench.lasso.second_order.joint import solve_jointly
+from spred_bench.lasso.second_order.lasso_rounds import refuse_non_finite
+from spred_bench.lasso.second_order.path_following import compiled, follow
+from spred_bench.lasso.second_order.subproblem import gap_from
 
 _SMALL_GRAM = 2000  # columns whose inner products are formed whatever n is
 _GRAM_PAYS = 30  # with at least p over that many targets, all inner products are formed once

@@ -7,7 +7,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from spred_bench.second_order.design_matrix import Design, correlate, gather
+from spred_bench.lasso.second_order.design_matrix import Design, correlate, gather
 
 BLOCK = 1000  # columns of X held at once
 

@@ -19,7 +19,7 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from scipy.optimize import minimize
 from threadpoolctl import ThreadpoolController
 
-from spred_bench.second_order.softmax import Softmax
+from spred_bench.lasso.second_order.softmax import Softmax
 
 _MAX_ROUNDS = 12
 _FEWEST_NEW = 10
