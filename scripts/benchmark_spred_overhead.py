@@ -18,14 +18,14 @@ import torch
 from reference_rows import Measurement
 from torch import nn
 
-from spred_bench import optimizers
-from spred_bench.forward import Forward
 from spred_bench.methods.spred import Method as Spred
 from spred_bench.methods.weight_decay import Method as WeightDecay
 from spred_bench.models.resnet18 import Model
 from spred_bench.system import timing
 from spred_bench.system.allocation import keep_freed_memory
 from spred_bench.system.device import FlushDenormals, resolve_device
+from spred_bench.training import optimizers
+from spred_bench.training.forward import Forward
 
 METHODS = {"dense": WeightDecay(), "spred": Spred(), "spred_depth3": Spred(depth=3)}
 KAPPA = 2.5e-4

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from spred_bench import optimizers, schedules
-from spred_bench.batches import Minibatches
-from spred_bench.callbacks import evaluating
-from spred_bench.trainer import Trainer, train
+from spred_bench.training import optimizers, schedules
+from spred_bench.training.batches import Minibatches
+from spred_bench.training.callbacks import evaluating
+from spred_bench.training.trainer import Trainer, train
 
 SCHEDULES = {
     "constant": schedules.constant,

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from spred_bench import shrinking
-from spred_bench.callbacks import evaluating
 from spred_bench.redundancy import factors_of
+from spred_bench.training.callbacks import evaluating
 
 _LATENCY_ROUNDS = 50
 

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from spred_bench import sparsity
-from spred_bench.callbacks import KeepBest, every, every_epoch, recorder
-from spred_bench.checkpoint import Checkpoints
 from spred_bench.classification import Recipe, accuracy, fit
 from spred_bench.splits import Data
+from spred_bench.training.callbacks import KeepBest, every, every_epoch, recorder
+from spred_bench.training.checkpoint import Checkpoints
 
 _N_CURVE_POINTS = 10
 _NORM_BINS = np.arange(-10.0, 2.01, 0.25)  # decades; the first bin takes everything smaller

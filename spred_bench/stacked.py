@@ -16,10 +16,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from spred_bench.callbacks import at
-from spred_bench.checkpoint import Checkpoints
 from spred_bench.redundancy import factors_of, reparametrize
-from spred_bench.trainer import train
+from spred_bench.training.callbacks import at
+from spred_bench.training.checkpoint import Checkpoints
+from spred_bench.training.trainer import train
 
 OPTIMIZERS = {"gd": torch.optim.SGD, "adam": torch.optim.Adam}
 # A row whose loss exceeds this many times the loss at w = 0 is diverging, and not yet inf.

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from spred_bench import export
 from spred_bench.errors import UserError
-from spred_bench.snapshot import ModelMismatch, load_tensors
+from spred_bench.training.snapshot import ModelMismatch, load_tensors
 
 
 def load_dense(network: nn.Module, path: str | Path, key: str = "warm_start") -> nn.Module:

@@ -4,8 +4,8 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from spred_bench import checkpoint, trainer
 from spred_bench.jobs import Job
+from spred_bench.training import checkpoint, trainer
 
 STEP_S = 0.002
 

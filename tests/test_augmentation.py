@@ -2,8 +2,8 @@
 
 import torch
 
-from spred_bench.augmentation import augment, random_crop, random_flip
-from spred_bench.batches import Minibatches
+from spred_bench.training.augmentation import augment, random_crop, random_flip
+from spred_bench.training.batches import Minibatches
 
 
 def images(n: int = 400) -> torch.Tensor:

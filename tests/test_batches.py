@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 
-from spred_bench.batches import FullBatch, Minibatches, as_batches
+from spred_bench.training.batches import FullBatch, Minibatches, as_batches
 
 
 def rows(data, steps):

@@ -6,12 +6,12 @@ import pytest
 import torch
 from torch import nn
 
-from spred_bench import schedules
-from spred_bench.budget import planned
 from spred_bench.errors import UserError
-from spred_bench.kappa_schedule import KappaSchedule
 from spred_bench.redundancy import effective_weights, parameter_groups, reparametrize
-from spred_bench.trainer import train
+from spred_bench.training import schedules
+from spred_bench.training.decay_budget import planned
+from spred_bench.training.kappa_schedule import KappaSchedule
+from spred_bench.training.trainer import train
 
 
 def plan(kappa=1e-3, n_steps=100, depth=2, schedule=None, warmup=0.0, off=0.0):

@@ -6,16 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from spred_bench.batches import Minibatches
-from spred_bench.callbacks import (
-    KeepBest,
-    Progress,
-    at,
-    evaluating,
-    every,
-    every_epoch,
-)
-from spred_bench.trainer import train
+from spred_bench.training.batches import Minibatches
+from spred_bench.training.callbacks import KeepBest, Progress, at, evaluating, every, every_epoch
+from spred_bench.training.trainer import train
 
 
 def quadratic(w, batch):

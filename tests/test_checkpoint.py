@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import nn
 
-from spred_bench.checkpoint import CheckpointMismatch, Checkpoints, random_state, set_random_state
-from spred_bench.snapshot import LastFinite, ModelMismatch, load_tensors, named_tensors
+from spred_bench.training.checkpoint import CheckpointMismatch, Checkpoints, random_state, set_random_state
+from spred_bench.training.snapshot import LastFinite, ModelMismatch, load_tensors, named_tensors
 
 
 def files(folder):

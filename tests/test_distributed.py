@@ -10,12 +10,12 @@ import pandas as pd
 import torch
 from torch import nn
 
-from spred_bench import trainer
-from spred_bench.batches import Minibatches
-from spred_bench.callbacks import every, recorder
-from spred_bench.checkpoint import Checkpoints
 from spred_bench.redundancy import parameter_groups, reparametrize
 from spred_bench.system import distributed
+from spred_bench.training import trainer
+from spred_bench.training.batches import Minibatches
+from spred_bench.training.callbacks import every, recorder
+from spred_bench.training.checkpoint import Checkpoints
 
 FOLLOWING = "import sys; sys.path.insert(0, sys.argv[1]); import test_distributed; test_distributed.both(sys.argv[2])"
 

@@ -4,8 +4,8 @@ import torch
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from spred_bench.batches import Minibatches
-from spred_bench.trainer import Trainer, train
+from spred_bench.training.batches import Minibatches
+from spred_bench.training.trainer import Trainer, train
 
 
 def classify(model, batch):

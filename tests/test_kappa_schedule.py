@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from spred_bench.kappa_schedule import KappaSchedule, trapezoid
 from spred_bench.redundancy import parameter_groups, reparametrize
-from spred_bench.trainer import train
+from spred_bench.training.kappa_schedule import KappaSchedule, trapezoid
+from spred_bench.training.trainer import train
 
 
 def network():

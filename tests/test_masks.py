@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from spred_bench import masks
-from spred_bench.optimizers import build
+from spred_bench.training.optimizers import build
 
 
 def scores() -> dict[str, torch.Tensor]:

@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from spred_bench import nodes, splits
-from spred_bench.checkpoint import Checkpoints
 from spred_bench.classification import Recipe
 from spred_bench.data.digits import Source
 from spred_bench.methods import group_lasso, snip, spred, spred_filters
@@ -18,7 +17,8 @@ from spred_bench.nodes import Criteria
 from spred_bench.plots import node_sparsity as plot
 from spred_bench.records import Cell
 from spred_bench.tasks.node_sparsity import Task
-from spred_bench.trainer import Trainer
+from spred_bench.training.checkpoint import Checkpoints
+from spred_bench.training.trainer import Trainer
 
 CRITERIA = Criteria(1e-4, 1e-3, [1e-4])
 

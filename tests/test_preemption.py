@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from spred_bench import runner
-from spred_bench.callbacks import at, every, recorder
-from spred_bench.checkpoint import Checkpoints
 from spred_bench.records import Cell
 from spred_bench.system import signals
-from spred_bench.trainer import train
+from spred_bench.training.callbacks import at, every, recorder
+from spred_bench.training.checkpoint import Checkpoints
+from spred_bench.training.trainer import train
 
 
 class Training:

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import torch
 
-from spred_bench import checkpoint, plan, runner, sparsity
+from spred_bench import plan, runner, sparsity
 from spred_bench.classification import Recipe, accuracy
 from spred_bench.data.digits import Source
 from spred_bench.methods import l1, random, spred, weight_decay
@@ -14,6 +14,7 @@ from spred_bench.models import resnet9
 from spred_bench.pruning import masking, training
 from spred_bench.splits import to_device
 from spred_bench.tasks.pruning import Task
+from spred_bench.training import checkpoint
 
 SPRED = {"_target_": "spred_bench.methods.spred.Method", "init": "independent", "lr_multiplier": 5}
 CONFIG = {

@@ -12,12 +12,12 @@ import pytest
 import torch
 from torch import nn
 
-from spred_bench import schedules
-from spred_bench.batches import Minibatches
-from spred_bench.callbacks import KeepBest, at, every, recorder
-from spred_bench.checkpoint import CheckpointMismatch, Checkpoints
 from spred_bench.system import signals
-from spred_bench.trainer import Trainer
+from spred_bench.training import schedules
+from spred_bench.training.batches import Minibatches
+from spred_bench.training.callbacks import KeepBest, at, every, recorder
+from spred_bench.training.checkpoint import CheckpointMismatch, Checkpoints
+from spred_bench.training.trainer import Trainer
 
 OPTIMIZERS = {
     "sgd": lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9, nesterov=True, weight_decay=0.01),
@@ -164,10 +164,10 @@ SCRIPT = """
     import os, signal, sys, time
     import torch
     from spred_bench import signals
-    from spred_bench.batches import Minibatches
-    from spred_bench.callbacks import at
-    from spred_bench.checkpoint import Checkpoints
-    from spred_bench.trainer import train
+    from spred_bench.training.batches import Minibatches
+    from spred_bench.training.callbacks import at
+    from spred_bench.training.checkpoint import Checkpoints
+    from spred_bench.training.trainer import train
 
     folder, action = sys.argv[1:]
     torch.manual_seed(0)

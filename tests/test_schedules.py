@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from spred_bench import schedules
+from spred_bench.training import schedules
 
 
 def rates(schedule, steps, lrs=(1.0, 0.1)):

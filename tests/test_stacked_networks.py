@@ -4,11 +4,12 @@ import pytest
 import torch
 from torch import nn
 
-from spred_bench import classification, components, optimizers
+from spred_bench import classification, components
 from spred_bench.classification import Recipe
 from spred_bench.methods import group_lasso, spred, weight_decay
 from spred_bench.models.mlp import Mlp, Model
 from spred_bench.models.stacked import StackedMlp
+from spred_bench.training import optimizers
 
 KAPPAS = [0.0, 1e-3, 0.3]
 METHODS = {

@@ -6,11 +6,12 @@ from sklearn.datasets import load_digits
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from spred_bench import redundancy, schedules, sparsity
-from spred_bench.batches import Minibatches
-from spred_bench.checkpoint import Checkpoints
-from spred_bench.target_sparsity import TargetSparsity
-from spred_bench.trainer import train
+from spred_bench import redundancy, sparsity
+from spred_bench.training import schedules
+from spred_bench.training.batches import Minibatches
+from spred_bench.training.checkpoint import Checkpoints
+from spred_bench.training.target_sparsity import TargetSparsity
+from spred_bench.training.trainer import train
 
 
 @pytest.fixture(scope="module")

@@ -4,11 +4,11 @@ import pytest
 import torch
 from torch import nn
 
-from spred_bench import schedules
-from spred_bench.batches import Minibatches
-from spred_bench.callbacks import When, every, recorder
 from spred_bench.system.timing import Stopwatch
-from spred_bench.trainer import Trainer, train
+from spred_bench.training import schedules
+from spred_bench.training.batches import Minibatches
+from spred_bench.training.callbacks import When, every, recorder
+from spred_bench.training.trainer import Trainer, train
 
 cross_entropy = nn.functional.cross_entropy
 

@@ -7,7 +7,7 @@ from pydantic import NonNegativeFloat
 from torch import Tensor, nn
 
 from spred_bench.components import component
-from spred_bench.optimizers import per_network
+from spred_bench.training.optimizers import per_network
 
 
 @component

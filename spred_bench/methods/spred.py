@@ -7,8 +7,8 @@ from torch import Generator, nn
 
 from spred_bench import redundancy
 from spred_bench.components import component
-from spred_bench.kappa_schedule import KappaSchedule
-from spred_bench.target_sparsity import TargetSparsity
+from spred_bench.training.kappa_schedule import KappaSchedule
+from spred_bench.training.target_sparsity import TargetSparsity
 
 
 @component

@@ -9,7 +9,7 @@ from typing import ClassVar
 from torch import nn
 
 from spred_bench.components import component
-from spred_bench.optimizers import split_parameters
+from spred_bench.training.optimizers import split_parameters
 
 
 @component

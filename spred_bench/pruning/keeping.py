@@ -8,9 +8,9 @@ from pathlib import Path
 
 from torch import nn
 
-from spred_bench.checkpoint import Checkpoints
 from spred_bench.export import export
 from spred_bench.splits import Split
+from spred_bench.training.checkpoint import Checkpoints
 
 
 def checkpoints(scratch: Path, key: str, shared: bool) -> Checkpoints:

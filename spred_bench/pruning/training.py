@@ -9,14 +9,15 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from spred_bench import budget, masks, sparsity
-from spred_bench.augmentation import augment
-from spred_bench.callbacks import at, every, recorder
-from spred_bench.checkpoint import Checkpoints
+from spred_bench import masks, sparsity
 from spred_bench.classification import SCHEDULES, Recipe, accuracy, fit
 from spred_bench.methods.weight_decay import Method as WeightDecay
 from spred_bench.splits import Data
-from spred_bench.target_sparsity import TargetSparsity
+from spred_bench.training import decay_budget
+from spred_bench.training.augmentation import augment
+from spred_bench.training.callbacks import at, every, recorder
+from spred_bench.training.checkpoint import Checkpoints
+from spred_bench.training.target_sparsity import TargetSparsity
 from spred_bench.warm_start import load_dense
 
 _N_CURVE_POINTS = 10
@@ -126,7 +127,7 @@ def _decay_budget(setting: Setting, network: nn.Module, method, kappa: float, mo
     recipe = setting.recipe
     if any(isinstance(callback, TargetSparsity) for callback in moving):
         return {}
-    planned = budget.planned(
+    planned = decay_budget.planned(
         network,
         method.parameter_groups(network, kappa),
         lr=recipe.learning_rate,

@@ -10,11 +10,11 @@ import torch
 from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
-from spred_bench import optimizers
 from spred_bench.components import component
 from spred_bench.models.mlp import Mlp
 from spred_bench.selectors import Selection, Split, scored
 from spred_bench.selectors.training import Recipe, Training
+from spred_bench.training import optimizers
 
 _ZERO = 1e-8
 

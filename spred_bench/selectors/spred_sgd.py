@@ -11,12 +11,12 @@ import torch
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
-from spred_bench import optimizers
 from spred_bench.components import component
 from spred_bench.methods.spred import Method
 from spred_bench.models.two_heads import TwoHeads
 from spred_bench.selectors import Selection, Split, scored
 from spred_bench.selectors.training import Recipe, Training, cut_inputs
+from spred_bench.training import optimizers
 
 # An input with a smaller norm has no part in any logit: it is cut during training and zero at the end.
 _DEAD = 1e-8

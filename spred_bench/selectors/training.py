@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from spred_bench.callbacks import every
 from spred_bench.redundancy import factors_of
 from spred_bench.selectors import Split
-from spred_bench.trainer import train
+from spred_bench.training.callbacks import every
+from spred_bench.training.trainer import train
 
 # Steps between two looks at the dev part.
 _EVALUATE_EVERY = 10

@@ -13,12 +13,12 @@ import torch
 from pydantic import Field, PositiveFloat, PositiveInt
 from torch import nn
 
-from spred_bench.callbacks import When
 from spred_bench.components import component
 from spred_bench.errors import Skip
 from spred_bench.redundancy import effective_weights, parameter_groups, penalty, reparametrize
 from spred_bench.solvers.fista import lipschitz_constant
-from spred_bench.trainer import train
+from spred_bench.training.callbacks import When
+from spred_bench.training.trainer import train
 
 _LBFGS_INNER = 10
 

@@ -75,7 +75,8 @@ class Task:
             for instance in instances:
                 yield from instance.reference_rows(self.margin)
             return
-        from spred_bench import checkpoint, stacked  # load torch: `list` and `--cfg` do without
+        from spred_bench import stacked  # load torch: `list` and `--cfg` do without
+        from spred_bench.training import checkpoint
 
         redundant, optimizer = METHODS[cell.method]
         watched = [i for i, instance in enumerate(instances) if instance.watched]

@@ -105,7 +105,8 @@ class Task:
 
     def run(self, cell: Cell):
         """Train the cell's networks, count their dead nodes, remove them, and measure what is left."""
-        from spred_bench import checkpoint, nodes  # load torch: `list` and `--cfg` do without
+        from spred_bench import nodes  # load torch: `list` and `--cfg` do without
+        from spred_bench.training import checkpoint
 
         kappas = [float(kappa) for kappa in cell.keys["kappas"].split()]
         model, method = self.model[cell.keys["model"]], self.method[cell.method]

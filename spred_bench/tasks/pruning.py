@@ -173,7 +173,7 @@ class Task:
 
         from spred_bench import masks
         from spred_bench.pruning import measures, training
-        from spred_bench.snapshot import load_tensors
+        from spred_bench.training.snapshot import load_tensors
 
         network, kept = self._pruned(cell, trained)
         start = self._rewind_step(setting) if cell.keys["ticket"] == "early" else 0

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from spred_bench import schedules
 from spred_bench.errors import UserError
-from spred_bench.kappa_schedule import KappaSchedule
 from spred_bench.redundancy import decay_budget, factors_of
 from spred_bench.redundancy.strengths import USELESS_WEIGHT_BUDGET
-from spred_bench.schedules import Schedule
+from spred_bench.training import schedules
+from spred_bench.training.kappa_schedule import KappaSchedule
+from spred_bench.training.schedules import Schedule
 
 
 @dataclass(frozen=True)

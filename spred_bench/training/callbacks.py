@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from spred_bench.snapshot import load_tensors, named_tensors
+from spred_bench.training.snapshot import load_tensors, named_tensors
 
 Callback = Callable[..., bool | None]
 

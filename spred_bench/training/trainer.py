@@ -17,15 +17,15 @@ import torch
 from torch import Tensor, nn
 from torch.optim import LBFGS, Optimizer
 
-from spred_bench.batches import as_batches
-from spred_bench.callbacks import Callback, When, with_frequency
-from spred_bench.checkpoint import Checkpoints, random_state, set_random_state
-from spred_bench.forward import Forward
-from spred_bench.schedules import Schedule
-from spred_bench.snapshot import LastFinite, load_tensors, named_tensors
 from spred_bench.system import distributed, signals
 from spred_bench.system.device import FlushDenormals
 from spred_bench.system.timing import Stopwatch
+from spred_bench.training.batches import as_batches
+from spred_bench.training.callbacks import Callback, When, with_frequency
+from spred_bench.training.checkpoint import Checkpoints, random_state, set_random_state
+from spred_bench.training.forward import Forward
+from spred_bench.training.schedules import Schedule
+from spred_bench.training.snapshot import LastFinite, load_tensors, named_tensors
 
 PROGRESS = ("step", "status", "rows", "resumes", "last_loss")  # what a checkpoint keeps of the fields below
 

@@ -15,9 +15,10 @@ import math
 import torch
 from torch import Tensor, nn
 
-from spred_bench import redundancy, schedules
-from spred_bench.kappa_schedule import factor_groups
+from spred_bench import redundancy
 from spred_bench.redundancy import factors_of
+from spred_bench.training import schedules
+from spred_bench.training.kappa_schedule import factor_groups
 
 _PROPORTIONAL, _INTEGRAL = 1.0, 5.0  # per unit of log density; the integral is over the share of the steps
 _STARTING_BUDGET = 5.0  # exp(-5) makes a typical weight negligible

@@ -22,8 +22,8 @@ import numpy as np
 import torch
 
 from spred_bench.errors import UserError
-from spred_bench.snapshot import ModelMismatch, load_tensors
 from spred_bench.system import distributed
+from spred_bench.training.snapshot import ModelMismatch, load_tensors
 
 MAGIC = b"spred-checkpoint-1 "
 KEPT = 2
