@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from spred_bench import sparsity
 from spred_bench.models import resnet9, resnet18, vgg16_bn
+from spred_bench.networks import sparsity
 
 # Parameters at width 64, ten classes, colour images.
 SIZES = {resnet18: 11_173_962, resnet9: 6_573_130, vgg16_bn: 14_724_042}

@@ -5,8 +5,9 @@ import copy
 import pytest
 import torch
 
-from spred_bench import nodes, sparsity
+from spred_bench import nodes
 from spred_bench.models.mlp import ACTIVATIONS, Mlp
+from spred_bench.networks import sparsity
 from spred_bench.nodes import Criteria
 
 CRITERIA = Criteria(1e-4, 1e-3, [1e-4])

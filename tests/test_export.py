@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 from spred_bench import redundancy
-from spred_bench.export import FORMATS, export, filled, latencies, load
 from spred_bench.models.vgg16_bn import Model
+from spred_bench.networks.export import FORMATS, export, filled, latencies, load
 
 
 @pytest.fixture

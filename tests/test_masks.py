@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from spred_bench import masks
+from spred_bench.networks import masks
 from spred_bench.training.optimizers import build
 
 

@@ -5,12 +5,13 @@ import pandas as pd
 import pytest
 import torch
 
-from spred_bench import plan, runner, sparsity
+from spred_bench import plan, runner
 from spred_bench.classification import Recipe, accuracy
 from spred_bench.data.digits import Source
 from spred_bench.methods import l1, random, spred, weight_decay
 from spred_bench.methods import str as soft_threshold
 from spred_bench.models import resnet9
+from spred_bench.networks import sparsity
 from spred_bench.pruning import masking, training
 from spred_bench.splits import to_device
 from spred_bench.tasks.pruning import Task

@@ -7,7 +7,7 @@ from torch import nn
 from spred_bench import redundancy
 from spred_bench.models import resnet9, resnet18, vgg16_bn
 from spred_bench.models.mlp import Mlp
-from spred_bench.shrinking import load_shrunk, shrink
+from spred_bench.networks.shrinking import load_shrunk, shrink
 
 
 class Plain(nn.Module):

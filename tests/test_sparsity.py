@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from spred_bench import sparsity
+from spred_bench.networks import sparsity
 from spred_bench.redundancy import factors_of, reparametrize
 
 # Four nodes: alive, outgoing weights dead by the mean, incoming zero, both zero.

@@ -6,7 +6,8 @@ from sklearn.datasets import load_digits
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from spred_bench import redundancy, sparsity
+from spred_bench import redundancy
+from spred_bench.networks import sparsity
 from spred_bench.training import schedules
 from spred_bench.training.batches import Minibatches
 from spred_bench.training.checkpoint import Checkpoints

@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from spred_bench.errors import UserError
-from spred_bench.export import export
 from spred_bench.models.mlp import Mlp
-from spred_bench.warm_start import load_dense
+from spred_bench.networks.export import export
+from spred_bench.networks.warm_start import load_dense
 
 
 def network(hidden=5, seed=0, bias="usual"):

@@ -1,4 +1,4 @@
-"""The lasso: the problem with its certificate (`problem`), and the second-order engine that solves it (`second_order`)."""
+"""The lasso: the problem and its certificate (`problem`), and the second-order engine (`second_order`)."""
 
 from spred_bench.lasso.problem import LassoProblem, as_columns, lambda_max, orthogonal_solution, soft_threshold
 

@@ -3,10 +3,10 @@
 import torch
 from torch import Generator, Tensor, nn
 
-from spred_bench import masks
 from spred_bench.components import component
 from spred_bench.methods.weight_decay import Method as WeightDecay
-from spred_bench.sparsity import weights_of
+from spred_bench.networks import masks
+from spred_bench.networks.sparsity import weights_of
 
 
 @component

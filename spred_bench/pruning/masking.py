@@ -4,7 +4,7 @@ import copy
 
 from torch import Tensor, nn
 
-from spred_bench import masks, sparsity
+from spred_bench.networks import masks, sparsity
 
 
 def scores_of(network: nn.Module, method) -> dict[str, Tensor]:

@@ -9,16 +9,16 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from spred_bench import masks, sparsity
 from spred_bench.classification import SCHEDULES, Recipe, accuracy, fit
 from spred_bench.methods.weight_decay import Method as WeightDecay
+from spred_bench.networks import masks, sparsity
+from spred_bench.networks.warm_start import load_dense
 from spred_bench.splits import Data
 from spred_bench.training import decay_budget
 from spred_bench.training.augmentation import augment
 from spred_bench.training.callbacks import at, every, recorder
 from spred_bench.training.checkpoint import Checkpoints
 from spred_bench.training.target_sparsity import TargetSparsity
-from spred_bench.warm_start import load_dense
 
 _N_CURVE_POINTS = 10
 _SCORING_BATCH = 1024  # images of the training set that a method which prunes at initialisation may look at

@@ -171,7 +171,7 @@ class Task:
     def _ticket(self, cell: Cell, setting, trained):
         import torch
 
-        from spred_bench import masks
+        from spred_bench.networks import masks
         from spred_bench.pruning import measures, training
         from spred_bench.training.snapshot import load_tensors
 

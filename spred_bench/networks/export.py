@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from spred_bench import shrinking
+from spred_bench.networks import shrinking
 from spred_bench.redundancy import factors_of
 from spred_bench.training.callbacks import evaluating
 

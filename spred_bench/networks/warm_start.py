@@ -4,8 +4,8 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from spred_bench import export
 from spred_bench.errors import UserError
+from spred_bench.networks import export
 from spred_bench.training.snapshot import ModelMismatch, load_tensors
 
 
