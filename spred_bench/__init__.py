@@ -12,10 +12,10 @@ _PUBLIC = {
     "parameter_groups": "redundancy",
     "effective_weights": "redundancy",
     "merge": "redundancy",
-    "SpredLasso": "estimators",
-    "SpredGroupLasso": "estimators",
-    "SpredClassifier": "feature_selection",
-    "SpredFeatureSelector": "feature_selection",
+    "SpredLasso": "estimators.linear",
+    "SpredGroupLasso": "estimators.linear",
+    "SpredClassifier": "estimators.feature_selection",
+    "SpredFeatureSelector": "estimators.feature_selection",
 }
 __all__ = ["__version__", *_PUBLIC]
 
