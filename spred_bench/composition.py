@@ -14,7 +14,8 @@ from hydra.types import RunMode
 from omegaconf import OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
-from spred_bench import components, plan, records
+from spred_bench import plan, records
+from spred_bench.components.contract import contract
 from spred_bench.errors import UserError
 from spred_bench.listing import config_dir, groups
 
@@ -209,7 +210,7 @@ def one_line(error: Exception) -> str:
             return f"unknown key {name}; --cfg job shows the keys of this configuration"
         if name in plan.known_keys():
             return f"this task takes no {name}; --cfg job shows the keys of this configuration"
-        return f"unknown key {name}; {components.suggest(name, plan.known_keys())}"
+        return f"unknown key {name}; {contract.suggest(name, plan.known_keys())}"
     if isinstance(error, MissingMandatoryValue):
         return f"{error.full_key} is not set; this configuration needs it"
     if group := re.search(r"Could not (?:find|load) '([^']+)/([^'/]+)'", text):
@@ -217,7 +218,7 @@ def one_line(error: Exception) -> str:
         if folder == "hydra/launcher" and name in _EXTRAS:
             return f"hydra/launcher={name} is not installed: pip install 'spred-bench[{_EXTRAS[name]}]'"
         choices = [path.stem for path in (config_dir() / folder).glob("*.yaml")]
-        return f"unknown {folder} '{name}'; {components.suggest(name, choices)}"
+        return f"unknown {folder} '{name}'; {contract.suggest(name, choices)}"
     first = text.splitlines()[0]
     if re.search("no viable alternative|(mismatched|extraneous) input|token recognition error", first):
         return f"{first}: a list is written [a,b] without spaces, other signs in quotes: \"results_dir='my results'\""

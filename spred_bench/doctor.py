@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from importlib import metadata
 from pathlib import Path
 
-from spred_bench import components, composition, listing, preparing, records
+from spred_bench import composition, listing, preparing, records
+from spred_bench.components.contract import contract
 from spred_bench.errors import Skip, UserError
 from spred_bench.system import locking, timing
 
@@ -149,4 +150,4 @@ def _data(data_dir: Path) -> Iterator[Finding]:
 def _build(group: str, name: str, data_dir: Path = Path("data")) -> dict:
     """The components of a yaml as a task would get them, small."""
     specs = composition.resolved([f"{group}={name}", "scale=smoke"])[group]
-    return components.build_group(group, specs, {"data_dir": data_dir, "device": "cpu", "scale": "smoke", "seed": 0})
+    return contract.build_group(group, specs, {"data_dir": data_dir, "device": "cpu", "scale": "smoke", "seed": 0})

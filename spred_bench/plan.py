@@ -8,14 +8,15 @@ from typing import Annotated, Any, Literal
 
 import pydantic
 
-from spred_bench import components, records
+from spred_bench import records
+from spred_bench.components.contract import contract
 from spred_bench.errors import UserError
 
 # Component groups: a task that takes one has a parameter of its name.
 GROUPS = ("data", "solver", "method", "model", "protocol", "selector", "learner")
 
 
-@components.component
+@contract.component
 class Settings:
     """The top-level keys that every task understands."""
 
@@ -50,7 +51,7 @@ class Plan:
 
 def known_keys() -> list[str]:
     """Keys that may stand at the top of a configuration."""
-    return ["task", *GROUPS, *components.parameters(Settings)]
+    return ["task", *GROUPS, *contract.parameters(Settings)]
 
 
 def assemble(config: Mapping, here: bool = True) -> Plan:
@@ -61,30 +62,30 @@ def assemble(config: Mapping, here: bool = True) -> Plan:
     config = one_spelling(config)
     for key in config:
         if key not in known_keys():
-            raise UserError(f"unknown key {key}; {components.suggest(key, known_keys())}")
-    given = {key: config[key] for key in components.parameters(Settings) if key in config}
+            raise UserError(f"unknown key {key}; {contract.suggest(key, known_keys())}")
+    given = {key: config[key] for key in contract.parameters(Settings) if key in config}
     try:
         settings = Settings(**given)
     except pydantic.ValidationError as error:
-        raise UserError(components.describe(error, "", given)) from None
+        raise UserError(contract.describe(error, "", given)) from None
     device = _resolve_device(settings.device, here)
     shared = {"scale": settings.scale, "seed": settings.seed, "device": device, "data_dir": settings.data_dir}
     task_spec = config.get("task")
     if not isinstance(task_spec, Mapping) or "_target_" not in task_spec:
         raise UserError(f"task={task_spec}: expected the name of a task; see spred-bench list")
     name = str(task_spec["_target_"]).split(".")[-2]
-    accepted = components.parameters(components.load_target(task_spec["_target_"], "task"))
+    accepted = contract.parameters(contract.load_target(task_spec["_target_"], "task"))
     groups = {}
     for group in GROUPS:
         if group in accepted:
             if not config.get(group):
                 raise UserError(f"{group}=[]: task={name} needs at least one; see spred-bench list {group}")
-            groups[group] = components.build_group(group, config.get(group), shared)
+            groups[group] = contract.build_group(group, config.get(group), shared)
         elif group in config:
             raise UserError(f"task={name} takes no {group}")
     if settings.kappa is not None and "kappa" not in accepted:
         raise UserError(f"task={name} takes no kappa")
-    task = components.build("task", task_spec, {**shared, **groups, "kappa": settings.kappa})
+    task = contract.build("task", task_spec, {**shared, **groups, "kappa": settings.kappa})
     return Plan(name, task, settings, {**config, "device": device})
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from spred_bench import components
+from spred_bench.components.contract import contract
 from spred_bench.errors import Skip, UserError
 
 
@@ -14,7 +14,7 @@ def prepare(config: Mapping, report: Callable[[str], None] = print) -> None:
     """
     shared = {"scale": config.get("scale"), "seed": config.get("seed"), "device": "cpu"}
     shared["data_dir"] = Path(config["data_dir"])
-    sources = components.build_group("data", config.get("data"), shared)
+    sources = contract.build_group("data", config.get("data"), shared)
     if not sources:
         report("this task makes its own data: nothing to prepare")
     missing = []

@@ -4,7 +4,8 @@ import argparse
 import os
 from pathlib import Path
 
-from spred_bench import components, listing
+from spred_bench import listing
+from spred_bench.components.contract import contract
 from spred_bench.errors import UserError
 
 
@@ -16,7 +17,7 @@ class _Parser(argparse.ArgumentParser):
 def run(verb: str, words: list[str]) -> int:
     """Run one verb. Raises UserError for an unknown one or wrong arguments."""
     if verb not in _VERBS:
-        raise UserError(f"unknown verb '{verb}'; {components.suggest(verb, _VERBS)}, or key=value as in task=...")
+        raise UserError(f"unknown verb '{verb}'; {contract.suggest(verb, _VERBS)}, or key=value as in task=...")
     return _VERBS[verb](_Parser(prog=f"spred-bench {verb}", description=_VERBS[verb].__doc__), words)
 
 

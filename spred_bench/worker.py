@@ -16,7 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from spred_bench import components, lasso
+from spred_bench import lasso
+from spred_bench.components.contract import contract
 from spred_bench.errors import Skip
 from spred_bench.lasso import LassoProblem
 from spred_bench.monitor import Monitor
@@ -87,7 +88,7 @@ def _arriving(requests) -> Iterator[str]:
 
 
 def _serve(request, X, Y, say) -> None:
-    solver = components.build("solver", {"_target_": request["target"], **request["parameters"]})
+    solver = contract.build("solver", {"_target_": request["target"], **request["parameters"]})
     problem = LassoProblem(X, Y, request["alpha"])
     say("warm", warm_up(solver, problem))
     settle()  # also what the parent computed for this problem

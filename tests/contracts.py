@@ -2,7 +2,8 @@
 
 import yaml
 
-from spred_bench import components, listing
+from spred_bench import listing
+from spred_bench.components.contract import contract
 
 GROUPS = listing.groups()
 
@@ -14,4 +15,4 @@ def spec_of(group: str, name: str) -> dict:
 
 
 def build_all(group: str, name: str, **shared):
-    return components.build_group(group, {name: spec_of(group, name)}, shared)
+    return contract.build_group(group, {name: spec_of(group, name)}, shared)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from spred_bench import components
+from spred_bench.components.contract import contract
 from spred_bench.errors import UserError
 
 CD = {"_target_": "spred_bench.solvers.cd.Solver"}
@@ -11,7 +11,7 @@ GAUSSIAN = {"_target_": "spred_bench.data.gaussian.Source"}
 
 def test_build_passes_shared_values_only_where_they_are_taken():
     file = {"_target_": "spred_bench.data.file.Source", "path": "x.npz"}
-    assert str(components.build("data.file", file, {"data_dir": "here", "seed": 3}).data_dir) == "here"
+    assert str(contract.build("data.file", file, {"data_dir": "here", "seed": 3}).data_dir) == "here"
 
 
 @pytest.mark.parametrize(
@@ -27,23 +27,23 @@ def test_build_passes_shared_values_only_where_they_are_taken():
 )
 def test_mistakes_are_one_line(spec, message):
     with pytest.raises(UserError) as raised:
-        components.build("solver.cd", spec)
+        contract.build("solver.cd", spec)
     assert message in str(raised.value) and "\n" not in str(raised.value)
 
 
 def test_a_missing_parameter_is_named():
     with pytest.raises(UserError, match=r"data\.file\.path is not set"):
-        components.build("data.file", {"_target_": "spred_bench.data.file.Source"})
+        contract.build("data.file", {"_target_": "spred_bench.data.file.Source"})
 
 
 def test_infinite_values_are_refused():
     with pytest.raises(UserError, match="finite"):
-        components.build("data.gaussian", {**GAUSSIAN, "noise": float("inf")})
+        contract.build("data.gaussian", {**GAUSSIAN, "noise": float("inf")})
 
 
 def test_a_list_where_one_value_is_taken_makes_a_grid():
     spec = {**GAUSSIAN, "n_features": [30, 40], "truth": ["sparse", "dense"], "noise": 0.5}
-    built = components.build_group("data", {"gaussian": spec})
+    built = contract.build_group("data", {"gaussian": spec})
     assert list(built)[1] == "gaussian[n_features=30,truth=dense]"
     assert [source.n_features for source in built.values()] == [30, 30, 40, 40]
     assert all(source.noise == 0.5 for source in built.values())
@@ -51,8 +51,8 @@ def test_a_list_where_one_value_is_taken_makes_a_grid():
 
 def test_an_empty_grid_is_an_error():
     with pytest.raises(UserError, match="empty"):
-        components.expand("data.gaussian", {**GAUSSIAN, "n_features": []})
+        contract.expand("data.gaussian", {**GAUSSIAN, "n_features": []})
 
 
 def test_suggest_lists_what_there_is_when_nothing_is_near():
-    assert components.suggest("zzz", ["a", "b"]) == "known: a, b"
+    assert contract.suggest("zzz", ["a", "b"]) == "known: a, b"

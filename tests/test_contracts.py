@@ -10,7 +10,8 @@ import yaml
 from contracts import GROUPS, build_all
 from sklearn.linear_model import Lasso
 
-from spred_bench import components, lasso, listing, plan, plots, records, runner
+from spred_bench import lasso, listing, plan, plots, records, runner
+from spred_bench.components.contract import contract
 from spred_bench.errors import Skip
 from spred_bench.lasso import LassoProblem
 from spred_bench.models.mlp import Mlp
@@ -24,7 +25,7 @@ from spred_bench.sparse_coding.learning import CodingProblem
 def test_yaml_holds_one_component_of_its_own_name_and_a_title(group, name):
     entry = yaml.safe_load((listing.config_dir() / group / f"{name}.yaml").read_text())
     assert list(entry) == [name]
-    known = components.parameters(components.load_target(entry[name]["_target_"], name))
+    known = contract.parameters(contract.load_target(entry[name]["_target_"], name))
     assert set(entry[name]) - {"_target_"} <= set(known)
     assert listing.title(group, name)
 

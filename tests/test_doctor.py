@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from spred_bench import components, doctor, listing
+from spred_bench import doctor, listing
+from spred_bench.components.contract import contract
 from spred_bench.errors import Skip, UserError
 
 

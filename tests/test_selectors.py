@@ -6,7 +6,8 @@ import sys
 import numpy as np
 import pytest
 
-from spred_bench import components, composition, listing
+from spred_bench import composition, listing
+from spred_bench.components.contract import contract
 from spred_bench.errors import Skip
 from spred_bench.selectors import Split
 
@@ -16,7 +17,7 @@ SELECTORS = listing.groups()["selector"]
 def selector(name: str, scale: str = "smoke"):
     """The component as a task at this scale gets it."""
     specs = composition.resolved(["task=landscape", f"+selector@selector={name}", f"scale={scale}"])["selector"]
-    return next(iter(components.build_group("selector", specs).values()))
+    return next(iter(contract.build_group("selector", specs).values()))
 
 
 def planted(n=60, d=40, n_informative=3, n_classes=3, seed=0, shift=2.0) -> Split:

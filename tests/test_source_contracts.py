@@ -9,7 +9,7 @@ import pytest
 from contracts import GROUPS, build_all, spec_of
 from PIL import Image
 
-from spred_bench import components
+from spred_bench.components.contract import contract
 from spred_bench.data.genes import Expression
 from spred_bench.data.images import Images
 from spred_bench.data.patches import Patches
@@ -19,8 +19,8 @@ from spred_bench.errors import UserError
 
 def sources_of(kind: type) -> list[str]:
     """Names of the data sources that give a `kind`: the return annotation of `load` tells."""
-    targets = {name: components.load_target(spec_of("data", name)["_target_"], name) for name in GROUPS["data"]}
-    return [name for name, target in targets.items() if components.data_type(target) is kind]
+    targets = {name: contract.load_target(spec_of("data", name)["_target_"], name) for name in GROUPS["data"]}
+    return [name for name, target in targets.items() if contract.data_type(target) is kind]
 
 
 def small_sources(name: str, tmp_path, **arrays) -> list:
@@ -31,10 +31,10 @@ def small_sources(name: str, tmp_path, **arrays) -> list:
         spec |= {"path": str(save_images(tmp_path, **arrays) if name == "image_folder" else tmp_path / "own.npz")}
     small = {"n_samples": 12, "n_features": 8, "n_informative": 3, "n_nonzero": 5}
     small |= {"n_patches": 300, "n_held_out": 60, "side": 6}
-    known = components.parameters(components.load_target(spec["_target_"], name))
+    known = contract.parameters(contract.load_target(spec["_target_"], name))
     spec |= {key: value for key, value in small.items() if key in known}
     shared = {"data_dir": Path(os.environ.get("SPRED_DATA_DIR", tmp_path))}
-    return list(components.build_group("data", {name: spec}, shared).values())
+    return list(contract.build_group("data", {name: spec}, shared).values())
 
 
 def save_images(folder: Path, **arrays) -> Path:
@@ -54,7 +54,7 @@ def test_every_source_says_what_it_gives():
 @pytest.mark.parametrize("name", sources_of(Regression))
 def test_regression_sources_are_reproducible_and_of_matching_shapes(name, tmp_path):
     for source in small_sources(name, tmp_path, X=np.eye(4), y=np.arange(4.0)):
-        known = components.parameters(type(source))
+        known = contract.parameters(type(source))
         first, second, other = source.load(0), source.load(0), source.load(1)
         assert first.X.shape[0] == len(first.Y) and first.X.shape[1] > 0
         assert np.isfinite(first.X).all() and np.isfinite(first.Y).all()

@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from spred_bench import classification, components
+from spred_bench import classification
 from spred_bench.classification import Recipe
+from spred_bench.components.contract import contract
 from spred_bench.methods import group_lasso, spred, weight_decay
 from spred_bench.models.mlp import Mlp, Model
 from spred_bench.models.stacked import StackedMlp
@@ -108,8 +109,8 @@ def test_group_lasso_is_twice_kappa_times_the_norms():
 
 def test_methods_know_their_starts():
     spec = {"_target_": "spred_bench.methods.spred.Method", "init": "nothing"}
-    with pytest.raises(components.UserError, match="off_balance"):
-        components.build("method.spred", spec)
+    with pytest.raises(contract.UserError, match="off_balance"):
+        contract.build("method.spred", spec)
 
 
 def test_stacked_forward_runs_on_cuda_without_a_cpu_tensor_slipping_in():
