@@ -15,7 +15,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from spred_bench import plan, records
-from spred_bench.components.contract import contract
+from spred_bench.components import contract
 from spred_bench.errors import UserError
 from spred_bench.listing import config_dir, groups
 

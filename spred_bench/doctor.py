@@ -8,7 +8,7 @@ from importlib import metadata
 from pathlib import Path
 
 from spred_bench import composition, listing, preparing, records
-from spred_bench.components.contract import contract
+from spred_bench.components import contract
 from spred_bench.errors import Skip, UserError
 from spred_bench.system import locking, timing
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import pydantic
 
 from spred_bench import records
-from spred_bench.components.contract import contract
+from spred_bench.components import contract
 from spred_bench.errors import UserError
 
 # Component groups: a task that takes one has a parameter of its name.

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from spred_bench.components.contract import contract
+from spred_bench.components import contract
 from spred_bench.errors import Skip, UserError
 
 

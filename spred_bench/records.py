@@ -16,6 +16,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import shutil
 import tempfile
 import zlib
@@ -65,7 +66,21 @@ def identity(config: Mapping) -> dict:
 
 def run_id(config: Mapping) -> str:
     """Ten hexadecimal digits of the identity of a configuration: equal ones share a directory."""
-    return hashlib.sha256(json.dumps(identity(config), sort_keys=True).encode()).hexdigest()[:10]
+    named = _with_first_names(identity(config))
+    return hashlib.sha256(json.dumps(named, sort_keys=True).encode()).hexdigest()[:10]
+
+
+def _with_first_names(value):
+    """A configuration whose components have the names they were first published under, so that a moved file is the
+    same run: `spred_bench.components.solvers.cd.Solver` was `spred_bench.solvers.cd.Solver`."""
+    if isinstance(value, list):
+        return [_with_first_names(part) for part in value]
+    if not isinstance(value, Mapping):
+        return value
+    named = {key: _with_first_names(part) for key, part in value.items()}
+    if isinstance(named.get("_target_"), str):
+        named["_target_"] = re.sub(r"^spred_bench\.components\.", "spred_bench.", named["_target_"])
+    return named
 
 
 @contextmanager

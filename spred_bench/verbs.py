@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from spred_bench import listing
-from spred_bench.components.contract import contract
+from spred_bench.components import contract
 from spred_bench.errors import UserError
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from spred_bench import lasso
-from spred_bench.components.contract import contract
+from spred_bench.components import contract
 from spred_bench.errors import Skip
 from spred_bench.lasso import LassoProblem
 from spred_bench.monitor import Monitor

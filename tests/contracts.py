@@ -3,7 +3,7 @@
 import yaml
 
 from spred_bench import listing
-from spred_bench.components.contract import contract
+from spred_bench.components import contract
 
 GROUPS = listing.groups()
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from spred_bench.components.contract import contract
+from spred_bench.components import contract
 from spred_bench.errors import UserError
 
 CD = {"_target_": "spred_bench.solvers.cd.Solver"}

@@ -11,7 +11,7 @@ from contracts import GROUPS, build_all
 from sklearn.linear_model import Lasso
 
 from spred_bench import lasso, listing, plan, plots, records, runner
-from spred_bench.components.contract import contract
+from spred_bench.components import contract
 from spred_bench.errors import Skip
 from spred_bench.lasso import LassoProblem
 from spred_bench.models.mlp import Mlp

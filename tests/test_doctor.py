@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from spred_bench import doctor, listing
-from spred_bench.components.contract import contract
+from spred_bench.components import contract
 from spred_bench.errors import Skip, UserError
 
 
@@ -77,7 +77,7 @@ class Wanting:
 
 def test_prepare_lets_each_source_fetch_and_checks_it(cli, monkeypatch, tmp_path):
     monkeypatch.setattr(
-        components, "build_group", lambda group, specs, shared: {"wanting": Wanting(shared["data_dir"])}
+        contract, "build_group", lambda group, specs, shared: {"wanting": Wanting(shared["data_dir"])}
     )
     code, out, _ = cli("prepare", "data_dir=here")
     assert code == 0 and "wanting: ready and checked" in out

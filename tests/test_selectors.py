@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from spred_bench import composition, listing
-from spred_bench.components.contract import contract
+from spred_bench.components import contract
 from spred_bench.errors import Skip
 from spred_bench.selectors import Split
 

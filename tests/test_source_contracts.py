@@ -9,7 +9,7 @@ import pytest
 from contracts import GROUPS, build_all, spec_of
 from PIL import Image
 
-from spred_bench.components.contract import contract
+from spred_bench.components import contract
 from spred_bench.data.genes import Expression
 from spred_bench.data.images import Images
 from spred_bench.data.patches import Patches

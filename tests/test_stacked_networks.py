@@ -6,7 +6,7 @@ from torch import nn
 
 from spred_bench import classification
 from spred_bench.classification import Recipe
-from spred_bench.components.contract import contract
+from spred_bench.components import contract
 from spred_bench.methods import group_lasso, spred, weight_decay
 from spred_bench.models.mlp import Mlp, Model
 from spred_bench.models.stacked import StackedMlp

@@ -9,7 +9,7 @@ import pydantic
 from omegaconf import OmegaConf
 
 from spred_bench.claims.measure import ALONG, COMPARE, TAKE, THEN, condition
-from spred_bench.components.contract.contract import component, describe
+from spred_bench.components.contract import component, describe
 from spred_bench.errors import UserError
 
 FOLDER = Path(__file__).parent / "rules"

@@ -1,0 +1,1 @@
+"""What the command line offers by name: one folder a kind, one file a variant, built from its yaml by `contract`."""

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from pydantic import PositiveInt
 
-from spred_bench.components.contract.contract import component
+from spred_bench.components.contract import component
 from spred_bench.data.images import Images, checked
 from spred_bench.errors import UserError
 

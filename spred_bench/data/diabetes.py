@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 
-from spred_bench.components.contract.contract import component
+from spred_bench.components.contract import component
 from spred_bench.data.regression import Regression
 
 

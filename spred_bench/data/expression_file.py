@@ -9,7 +9,7 @@ from zipfile import is_zipfile
 
 import numpy as np
 
-from spred_bench.components.contract.contract import component
+from spred_bench.components.contract import component
 from spred_bench.data.genes import Expression, checked
 from spred_bench.data.local_file import LocalFile
 from spred_bench.errors import UserError

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from spred_bench.components.contract.contract import component
+from spred_bench.components.contract import component
 from spred_bench.data.local_file import LocalFile
 from spred_bench.data.regression import Regression, checked
 from spred_bench.errors import UserError

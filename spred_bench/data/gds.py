@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from spred_bench.components.contract.contract import component
+from spred_bench.components.contract import component
 from spred_bench.data.genes import Expression
 from spred_bench.data.local_file import LocalFile
 from spred_bench.errors import UserError

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from pydantic import PositiveInt
 
-from spred_bench.components.contract.contract import component
+from spred_bench.components.contract import component
 from spred_bench.data.images import Images, checked
 from spred_bench.errors import UserError
 

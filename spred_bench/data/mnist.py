@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import PositiveInt
 
-from spred_bench.components.contract.contract import component
+from spred_bench.components.contract import component
 from spred_bench.data.images import Images, checked
 from spred_bench.errors import UserError
 

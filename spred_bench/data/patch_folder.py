@@ -3,7 +3,7 @@
 import hashlib
 from pathlib import Path
 
-from spred_bench.components.contract.contract import component
+from spred_bench.components.contract import component
 from spred_bench.data.grey import read_grey
 from spred_bench.data.patches import Found, PatchSource
 from spred_bench.errors import UserError

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from spred_bench.components.contract.contract import component
+from spred_bench.components.contract import component
 from spred_bench.data.grey import to_grey
 from spred_bench.data.patches import Found, PatchSource
 

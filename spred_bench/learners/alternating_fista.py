@@ -8,7 +8,7 @@ import torch
 from pydantic import PositiveInt
 from torch import Tensor
 
-from spred_bench.components.contract.contract import component
+from spred_bench.components.contract import component
 
 
 def fista(X: Tensor, B: Tensor, S: Tensor, kappa: float, n_steps: int) -> Tensor:

@@ -9,7 +9,7 @@ import warnings
 import numpy as np
 from pydantic import PositiveInt
 
-from spred_bench.components.contract.contract import component
+from spred_bench.components.contract import component
 
 
 def learn_online(problem, monitor, algorithm: str, batch_size: int) -> None:

@@ -2,7 +2,7 @@
 
 from pydantic import PositiveInt
 
-from spred_bench.components.contract.contract import component
+from spred_bench.components.contract import component
 from spred_bench.learners.minibatch_cd import learn_online
 
 

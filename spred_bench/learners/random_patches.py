@@ -1,6 +1,6 @@
 """No learning: the patches that every learner starts from. What it reaches is what learning has to improve on."""
 
-from spred_bench.components.contract.contract import component
+from spred_bench.components.contract import component
 
 
 @component

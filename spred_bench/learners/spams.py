@@ -10,7 +10,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field, PositiveInt
 
-from spred_bench.components.contract.contract import component
+from spred_bench.components.contract import component
 from spred_bench.solvers.cd import required
 
 _LEAST = 512  # patches a step

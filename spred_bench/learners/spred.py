@@ -18,7 +18,7 @@ import torch
 from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor
 
-from spred_bench.components.contract.contract import component
+from spred_bench.components.contract import component
 from spred_bench.sparse_coding.encoder import Dictionary, run_blocks, solve_block
 from spred_bench.sparse_coding.statistics import Packed, Statistics, pack, unpack
 

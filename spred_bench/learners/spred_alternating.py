@@ -8,7 +8,7 @@ from falls with every step. `alternating_fista` is the same by blocks, with its 
 import torch
 from pydantic import PositiveFloat, PositiveInt
 
-from spred_bench.components.contract.contract import component
+from spred_bench.components.contract import component
 from spred_bench.learners.spred import Units
 from spred_bench.sparse_coding.encoder import Dictionary
 from spred_bench.sparse_coding.statistics import Statistics

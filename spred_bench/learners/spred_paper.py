@@ -12,7 +12,7 @@ import torch
 from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Tensor
 
-from spred_bench.components.contract.contract import component
+from spred_bench.components.contract import component
 
 
 @component

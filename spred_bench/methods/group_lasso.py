@@ -6,7 +6,7 @@ import torch
 from pydantic import NonNegativeFloat
 from torch import Tensor, nn
 
-from spred_bench.components.contract.contract import component
+from spred_bench.components.contract import component
 from spred_bench.training.optimizers import per_network
 
 

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from spred_bench.components.contract.contract import component
+from spred_bench.components.contract import component
 from spred_bench.training.optimizers import per_network, split_parameters
 
 

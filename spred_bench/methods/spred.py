@@ -6,7 +6,7 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat
 from torch import Generator, nn
 
 from spred_bench import redundancy
-from spred_bench.components.contract.contract import component
+from spred_bench.components.contract import component
 from spred_bench.training.kappa_schedule import KappaSchedule
 from spred_bench.training.target_sparsity import TargetSparsity
 

@@ -8,7 +8,7 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn.utils import parametrize
 
-from spred_bench.components.contract.contract import component
+from spred_bench.components.contract import component
 from spred_bench.redundancy.selection import DEFAULT_TYPES
 
 

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from torch import nn
 
-from spred_bench.components.contract.contract import component
+from spred_bench.components.contract import component
 from spred_bench.training.optimizers import split_parameters
 
 

@@ -6,7 +6,7 @@ import torch
 from pydantic import PositiveInt
 from torch import Generator, nn
 
-from spred_bench.components.contract.contract import component
+from spred_bench.components.contract import component
 
 
 @component

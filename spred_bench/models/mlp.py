@@ -8,7 +8,7 @@ import torch
 from pydantic import PositiveInt
 from torch import Generator, Tensor, nn
 
-from spred_bench.components.contract.contract import component
+from spred_bench.components.contract import component
 from spred_bench.models.stacked import StackedMlp
 
 # Each is zero at zero, so that a node without incoming weights is silent.

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from pydantic import Field
 
-from spred_bench.components.contract.contract import component, suggest
+from spred_bench.components.contract import component, suggest
 from spred_bench.data.genes import Expression
 from spred_bench.errors import UserError
 from spred_bench.protocols import Labelled, Sampling, assemble, part_sizes

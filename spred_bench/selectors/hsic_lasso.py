@@ -10,7 +10,7 @@ from unittest import mock
 import numpy as np
 from pydantic import Field, PositiveFloat, PositiveInt
 
-from spred_bench.components.contract.contract import component
+from spred_bench.components.contract import component
 from spred_bench.selectors import Selection, Split, scored
 from spred_bench.selectors.classifiers import support_vectors
 from spred_bench.solvers.cd import required

@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.svm import l1_min_c
 
-from spred_bench.components.contract.contract import component
+from spred_bench.components.contract import component
 from spred_bench.selectors import Selection, Split, scored
 from spred_bench.selectors.classifiers import probabilities
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from pydantic import PositiveFloat, PositiveInt
 
-from spred_bench.components.contract.contract import component
+from spred_bench.components.contract import component
 from spred_bench.lasso.second_order.feature_path import FeaturePath
 from spred_bench.selectors import Selection, Split, scored
 from spred_bench.solvers.cd import required

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from spred_bench.components.contract.contract import component
+from spred_bench.components.contract import component
 from spred_bench.selectors import Selection, Split, scored
 
 

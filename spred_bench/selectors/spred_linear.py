@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field, PositiveInt
 
-from spred_bench.components.contract.contract import component
+from spred_bench.components.contract import component
 from spred_bench.lasso.second_order.feature_path import FeaturePath
 from spred_bench.selectors import Selection, Split, scored
 

@@ -11,7 +11,7 @@ import torch
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
-from spred_bench.components.contract.contract import component
+from spred_bench.components.contract import component
 from spred_bench.methods.spred import Method
 from spred_bench.models.two_heads import TwoHeads
 from spred_bench.selectors import Selection, Split, scored

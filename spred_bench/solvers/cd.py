@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 from pydantic import PositiveInt
 
-from spred_bench.components.contract.contract import component
+from spred_bench.components.contract import component
 from spred_bench.errors import Skip
 from spred_bench.lasso import as_columns, lambda_max
 

@@ -3,7 +3,7 @@
 import numpy as np
 from pydantic import PositiveInt
 
-from spred_bench.components.contract.contract import component
+from spred_bench.components.contract import component
 from spred_bench.lasso import soft_threshold
 
 

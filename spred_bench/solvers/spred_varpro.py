@@ -3,7 +3,7 @@
 import numpy as np
 from pydantic import PositiveInt
 
-from spred_bench.components.contract.contract import component
+from spred_bench.components.contract import component
 from spred_bench.errors import Skip
 from spred_bench.lasso import as_columns
 from spred_bench.lasso.second_order.varpro import solve_by_projection

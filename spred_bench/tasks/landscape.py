@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field, PositiveFloat
 
-from spred_bench.components.contract.contract import component
+from spred_bench.components.contract import component
 from spred_bench.lasso import soft_threshold
 from spred_bench.records import Cell
 

@@ -12,7 +12,7 @@ import pandas as pd
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from spred_bench import lasso
-from spred_bench.components.contract.contract import component, require_data
+from spred_bench.components.contract import component, require_data
 from spred_bench.data.regression import Regression
 from spred_bench.errors import UserError
 from spred_bench.lasso import LassoProblem

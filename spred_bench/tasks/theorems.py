@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 import pandas as pd
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
-from spred_bench.components.contract.contract import component
+from spred_bench.components.contract import component
 from spred_bench.records import Cell
 
 _PROBLEMS = ("lasso", "lasso_unequal", "logistic", "group_lasso", "local_minima", "variations")
