@@ -30,7 +30,12 @@ class Task:
 
 def plan(results: Path, seed: int, task=None, **settings) -> Plan:
     """What the command line would have made of it."""
-    config = {"task": {"_target_": "spred_bench.tasks.counting.Task"}, "seed": seed, "kappa": None, "scale": "smoke"}
+    config = {
+        "task": {"_target_": "spred_bench.components.tasks.counting.Task"},
+        "seed": seed,
+        "kappa": None,
+        "scale": "smoke",
+    }
     return Plan("counting", task or Task(seed), Settings(results_dir=results, seed=seed, **settings), config)
 
 

@@ -76,9 +76,7 @@ class Wanting:
 
 
 def test_prepare_lets_each_source_fetch_and_checks_it(cli, monkeypatch, tmp_path):
-    monkeypatch.setattr(
-        contract, "build_group", lambda group, specs, shared: {"wanting": Wanting(shared["data_dir"])}
-    )
+    monkeypatch.setattr(contract, "build_group", lambda group, specs, shared: {"wanting": Wanting(shared["data_dir"])})
     code, out, _ = cli("prepare", "data_dir=here")
     assert code == 0 and "wanting: ready and checked" in out
     assert (tmp_path / "here" / "file").exists()

@@ -8,6 +8,7 @@ import pytest
 from sklearn.feature_selection import f_classif
 
 from spred_bench import gene_tables
+from spred_bench.components.tasks.gene_selection import Task, choose
 from spred_bench.data.expression import Source
 from spred_bench.data.gds import Source as Gds
 from spred_bench.errors import Skip
@@ -15,7 +16,6 @@ from spred_bench.protocols import clean, paper
 from spred_bench.selectors import Selection
 from spred_bench.selectors.majority import Selector as Majority
 from spred_bench.selectors.univariate import Selector as Univariate
-from spred_bench.tasks.gene_selection import Task, choose
 
 
 def make_task(**changes) -> Task:
@@ -83,7 +83,7 @@ def test_choice_prefers_accuracy_then_loss_then_fewer_features_then_the_first():
 
 
 def test_samplings_are_selected_together_where_the_selector_can(monkeypatch):
-    from spred_bench.tasks import gene_selection
+    from spred_bench.components.tasks import gene_selection
 
     calls = []
 

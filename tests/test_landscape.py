@@ -6,11 +6,11 @@ import pandas as pd
 import pytest
 
 from spred_bench import runner
+from spred_bench.components.tasks import landscape
+from spred_bench.components.tasks.landscape import Task
 from spred_bench.errors import UserError
 from spred_bench.plan import assemble
 from spred_bench.plots import landscape as figure_file
-from spred_bench.tasks import landscape
-from spred_bench.tasks.landscape import Task
 
 AXIS = np.linspace(-2, 2, 401)  # steps of 0.01
 
@@ -71,7 +71,7 @@ def test_rows_hold_both_grids_and_the_minima():
 def test_kappa_moves_the_minimum_and_a_negative_one_is_refused():
     assert Task(centres=[1.5], kappa=1.0).kappa == 1.0
     assert landscape.l1_minima(1.5, 1.0) == [{"w": 0.5}]
-    spec = {"_target_": "spred_bench.tasks.landscape.Task", "centres": [0.5]}
+    spec = {"_target_": "spred_bench.components.tasks.landscape.Task", "centres": [0.5]}
     with pytest.raises(UserError, match="kappa=-1"):
         assemble({"task": spec, "device": "cpu", "kappa": -1})
 

@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from spred_bench import lasso, plots, redundancy, runner, stacked
+from spred_bench.components.tasks.lasso_orthogonal import METHODS, Task, separated
 from spred_bench.data.gaussian import Source as Gaussian
 from spred_bench.data.orthogonal import Source as Orthogonal
 from spred_bench.errors import UserError
 from spred_bench.lasso import LassoProblem
-from spred_bench.tasks.lasso_orthogonal import METHODS, Task, separated
 
 RATES = [1.0, 0.1, 0.01, 0.001]
 

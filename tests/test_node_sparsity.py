@@ -7,6 +7,7 @@ import torch
 
 from spred_bench import nodes, splits
 from spred_bench.classification import Recipe
+from spred_bench.components.tasks.node_sparsity import Task
 from spred_bench.data.digits import Source
 from spred_bench.methods import group_lasso, snip, spred, spred_filters
 from spred_bench.methods import str as soft_threshold
@@ -16,7 +17,6 @@ from spred_bench.models.mlp import Model
 from spred_bench.nodes import Criteria
 from spred_bench.plots import node_sparsity as plot
 from spred_bench.records import Cell
-from spred_bench.tasks.node_sparsity import Task
 from spred_bench.training.checkpoint import Checkpoints
 from spred_bench.training.trainer import Trainer
 

@@ -7,6 +7,7 @@ import torch
 
 from spred_bench import plan, runner
 from spred_bench.classification import Recipe, accuracy
+from spred_bench.components.tasks.pruning import Task
 from spred_bench.data.digits import Source
 from spred_bench.methods import l1, random, spred, weight_decay
 from spred_bench.methods import str as soft_threshold
@@ -14,7 +15,6 @@ from spred_bench.models import resnet9
 from spred_bench.networks import sparsity
 from spred_bench.pruning import masking, training
 from spred_bench.splits import to_device
-from spred_bench.tasks.pruning import Task
 from spred_bench.training import checkpoint
 
 SPRED = {"_target_": "spred_bench.methods.spred.Method", "init": "independent", "lr_multiplier": 5}
@@ -23,7 +23,7 @@ CONFIG = {
     "model": {"mlp": {"_target_": "spred_bench.models.mlp.Model", "hidden": 16}},
     "method": {"spred": SPRED, "random": {"_target_": "spred_bench.methods.random.Method"}},
     "task": {
-        "_target_": "spred_bench.tasks.pruning.Task",
+        "_target_": "spred_bench.components.tasks.pruning.Task",
         **{"kappas": {"spred": [1e-3], "random": [1e-3]}, "compressions": [1, 20], "ticket_compressions": [20]},
         **{"epochs": 1, "fine_tune_epochs": 0.5, "batch_size": 128, "crop_padding": 1},
     },

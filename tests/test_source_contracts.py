@@ -61,7 +61,9 @@ def test_regression_sources_are_reproducible_and_of_matching_shapes(name, tmp_pa
         np.testing.assert_array_equal(first.X, second.X)
         np.testing.assert_array_equal(first.Y, second.Y)
         assert "n_samples" not in known or not np.array_equal(first.X, other.X)
-        assert set(first.keys) <= set(importlib.import_module("spred_bench.tasks.lasso_scaling").Task.key_columns)
+        assert set(first.keys) <= set(
+            importlib.import_module("spred_bench.components.tasks.lasso_scaling").Task.key_columns
+        )
 
 
 @pytest.mark.parametrize("name", sources_of(Images))

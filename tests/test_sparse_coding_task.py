@@ -6,6 +6,7 @@ import pytest
 import scipy.sparse
 
 from spred_bench import plots
+from spred_bench.components.tasks.sparse_coding import Task
 from spred_bench.data.photographs import Source
 from spred_bench.errors import Skip, UserError
 from spred_bench.learners import alternating_fista, minibatch_cd, random_patches, spams
@@ -14,7 +15,6 @@ from spred_bench.sparse_coding import encode, objective
 from spred_bench.sparse_coding.gabor import fit_gabors
 from spred_bench.sparse_coding.learning import CodingProblem, Monitor, learn, unit_columns
 from spred_bench.sparse_coding.measures import measure_atoms, measure_codes
-from spred_bench.tasks.sparse_coding import Task
 
 
 def make_task(**changes) -> Task:

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from spred_bench import equivalence, runner
-from spred_bench.tasks.theorems import Task
+from spred_bench.components.tasks.theorems import Task
 
 
 @pytest.mark.parametrize("problem", [equivalence.lasso, equivalence.logistic, equivalence.group_lasso])
