@@ -21,7 +21,7 @@ from scipy import sparse
 from sklearn.decomposition import sparse_encode
 
 from spred_bench import __version__
-from spred_bench.data.patch_folder import Source
+from spred_bench.components.data.patch_folder import Source
 from spred_bench.sparse_coding import encode, objective
 from spred_bench.system import timing
 

@@ -18,7 +18,7 @@ from reference_rows import Measurement
 from torch import Tensor, nn
 
 from spred_bench.classification import Recipe, accuracy
-from spred_bench.data.image_file import Source
+from spred_bench.components.data.image_file import Source
 from spred_bench.methods.spred import Method as Spred
 from spred_bench.methods.weight_decay import Method as WeightDecay
 from spred_bench.models.resnet9 import Model

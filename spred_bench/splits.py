@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from spred_bench.data.images import Images
+from spred_bench.components.data.images import Images
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from spred_bench.data import cifar, image_folder
+from spred_bench.components.data import cifar, image_folder
 from spred_bench.errors import UserError
 
 

@@ -171,7 +171,9 @@ def test_flags_may_stand_anywhere(cli, tmp_path):
 
 def test_prepare_reads_the_same_configurations_as_a_run(cli, tmp_path):
     (tmp_path / "mine" / "data").mkdir(parents=True)
-    (tmp_path / "mine" / "data" / "own.yaml").write_text("own:\n  _target_: spred_bench.data.gaussian.Source\n")
+    (tmp_path / "mine" / "data" / "own.yaml").write_text(
+        "own:\n  _target_: spred_bench.components.data.gaussian.Source\n"
+    )
     code, out, _ = cli("prepare", "--config-dir=mine", "data=[own]")
     assert code == 0 and "own: ready" in out
 

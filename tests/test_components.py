@@ -6,11 +6,11 @@ from spred_bench.components import contract
 from spred_bench.errors import UserError
 
 CD = {"_target_": "spred_bench.solvers.cd.Solver"}
-GAUSSIAN = {"_target_": "spred_bench.data.gaussian.Source"}
+GAUSSIAN = {"_target_": "spred_bench.components.data.gaussian.Source"}
 
 
 def test_build_passes_shared_values_only_where_they_are_taken():
-    file = {"_target_": "spred_bench.data.file.Source", "path": "x.npz"}
+    file = {"_target_": "spred_bench.components.data.file.Source", "path": "x.npz"}
     assert str(contract.build("data.file", file, {"data_dir": "here", "seed": 3}).data_dir) == "here"
 
 
@@ -33,7 +33,7 @@ def test_mistakes_are_one_line(spec, message):
 
 def test_a_missing_parameter_is_named():
     with pytest.raises(UserError, match=r"data\.file\.path is not set"):
-        contract.build("data.file", {"_target_": "spred_bench.data.file.Source"})
+        contract.build("data.file", {"_target_": "spred_bench.components.data.file.Source"})
 
 
 def test_infinite_values_are_refused():

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spred_bench.data.expression import Source as Planted
-from spred_bench.data.expression_file import Source as File
-from spred_bench.data.gds import Source as Gds
-from spred_bench.data.genes import checked
-from spred_bench.data.soft import read_gds
+from spred_bench.components.data.expression import Source as Planted
+from spred_bench.components.data.expression_file import Source as File
+from spred_bench.components.data.gds import Source as Gds
+from spred_bench.components.data.genes import checked
+from spred_bench.components.data.soft import read_gds
 from spred_bench.errors import UserError
 
 SAMPLES = ("GSM1", "GSM2", "GSM3", "GSM4")
@@ -122,7 +122,7 @@ def test_prepare_asks_geo_by_https_and_checks_what_came(tmp_path, monkeypatch):
         target.parent.mkdir(parents=True)
         target.write_bytes(gzip.compress(b"<html>too many requests</html>"))
 
-    monkeypatch.setattr("spred_bench.data.gds.fetch", fetch)
+    monkeypatch.setattr("spred_bench.components.data.gds.fetch", fetch)
     with pytest.raises(UserError, match="HTML"):
         Gds(accession="GDS5027", data_dir=tmp_path).prepare()
     assert asked == ["https://ftp.ncbi.nlm.nih.gov/geo/datasets/GDS5nnn/GDS5027/soft/GDS5027.soft.gz"]

@@ -8,9 +8,9 @@ import pytest
 from sklearn.feature_selection import f_classif
 
 from spred_bench import gene_tables
+from spred_bench.components.data.expression import Source
+from spred_bench.components.data.gds import Source as Gds
 from spred_bench.components.tasks.gene_selection import Task, choose
-from spred_bench.data.expression import Source
-from spred_bench.data.gds import Source as Gds
 from spred_bench.errors import Skip
 from spred_bench.protocols import clean, paper
 from spred_bench.selectors import Selection

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spred_bench.data import image_file, mnist
-from spred_bench.data.digits import Source as Digits
-from spred_bench.data.images import checked
+from spred_bench.components.data import image_file, mnist
+from spred_bench.components.data.digits import Source as Digits
+from spred_bench.components.data.images import checked
 from spred_bench.errors import UserError
 
 X = np.arange(4 * 2 * 3, dtype=np.uint8).reshape(4, 2, 3)

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from spred_bench import lasso, plots, redundancy, runner, stacked
+from spred_bench.components.data.gaussian import Source as Gaussian
+from spred_bench.components.data.orthogonal import Source as Orthogonal
 from spred_bench.components.tasks.lasso_orthogonal import METHODS, Task, separated
-from spred_bench.data.gaussian import Source as Gaussian
-from spred_bench.data.orthogonal import Source as Orthogonal
 from spred_bench.errors import UserError
 from spred_bench.lasso import LassoProblem
 

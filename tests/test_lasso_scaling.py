@@ -3,8 +3,8 @@
 import pandas as pd
 import pytest
 
+from spred_bench.components.data.gaussian import Source
 from spred_bench.components.tasks.lasso_scaling import Task
-from spred_bench.data.gaussian import Source
 from spred_bench.records import FIRST_COLUMNS, LAST_COLUMNS
 from spred_bench.runner import run_cell
 from spred_bench.solvers import fista

@@ -7,8 +7,8 @@ import torch
 
 from spred_bench import nodes, splits
 from spred_bench.classification import Recipe
+from spred_bench.components.data.digits import Source
 from spred_bench.components.tasks.node_sparsity import Task
-from spred_bench.data.digits import Source
 from spred_bench.methods import group_lasso, snip, spred, spred_filters
 from spred_bench.methods import str as soft_threshold
 from spred_bench.methods.weight_decay import Method

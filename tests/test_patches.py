@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from spred_bench.data import image_array, patch_folder, photographs
-from spred_bench.data.grey import read_grey, to_grey
-from spred_bench.data.patches import Found, cut, draw, split
-from spred_bench.data.whitening import one_over_f, zca_matrix
+from spred_bench.components.data import image_array, patch_folder, photographs
+from spred_bench.components.data.grey import read_grey, to_grey
+from spred_bench.components.data.patches import Found, cut, draw, split
+from spred_bench.components.data.whitening import one_over_f, zca_matrix
 from spred_bench.errors import UserError
 
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from spred_bench import protocols
-from spred_bench.data.expression import Source
-from spred_bench.data.gds import Source as Gds
-from spred_bench.data.genes import checked
+from spred_bench.components.data.expression import Source
+from spred_bench.components.data.gds import Source as Gds
+from spred_bench.components.data.genes import checked
 from spred_bench.errors import UserError
 from spred_bench.protocols import clean, paper
 

@@ -7,8 +7,8 @@ import torch
 
 from spred_bench import plan, runner
 from spred_bench.classification import Recipe, accuracy
+from spred_bench.components.data.digits import Source
 from spred_bench.components.tasks.pruning import Task
-from spred_bench.data.digits import Source
 from spred_bench.methods import l1, random, spred, weight_decay
 from spred_bench.methods import str as soft_threshold
 from spred_bench.models import resnet9
@@ -19,7 +19,7 @@ from spred_bench.training import checkpoint
 
 SPRED = {"_target_": "spred_bench.methods.spred.Method", "init": "independent", "lr_multiplier": 5}
 CONFIG = {
-    "data": {"digits": {"_target_": "spred_bench.data.digits.Source"}},
+    "data": {"digits": {"_target_": "spred_bench.components.data.digits.Source"}},
     "model": {"mlp": {"_target_": "spred_bench.models.mlp.Model", "hidden": 16}},
     "method": {"spred": SPRED, "random": {"_target_": "spred_bench.methods.random.Method"}},
     "task": {

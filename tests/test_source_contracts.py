@@ -10,10 +10,10 @@ from contracts import GROUPS, build_all, spec_of
 from PIL import Image
 
 from spred_bench.components import contract
-from spred_bench.data.genes import Expression
-from spred_bench.data.images import Images
-from spred_bench.data.patches import Patches
-from spred_bench.data.regression import Regression
+from spred_bench.components.data.genes import Expression
+from spred_bench.components.data.images import Images
+from spred_bench.components.data.patches import Patches
+from spred_bench.components.data.regression import Regression
 from spred_bench.errors import UserError
 
 
@@ -101,7 +101,7 @@ def test_expression_sources_are_reproducible_and_of_matching_shapes(name, tmp_pa
 
 @pytest.mark.parametrize("name", GROUPS["protocol"])
 def test_protocols_give_every_pair_to_one_part_and_divide_alike_twice(name):
-    from spred_bench.data.expression import Source
+    from spred_bench.components.data.expression import Source
 
     data = Source(n_samples=45, n_features=30).load(0)
     (protocol,) = build_all("protocol", name).values()

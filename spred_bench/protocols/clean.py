@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import Field
 
 from spred_bench.components.contract import component, suggest
-from spred_bench.data.genes import Expression
+from spred_bench.components.data.genes import Expression
 from spred_bench.errors import UserError
 from spred_bench.protocols import Labelled, Sampling, assemble, part_sizes
 

@@ -6,7 +6,7 @@ So copies of a sample, with different labels, fall on both sides of the split, a
 import numpy as np
 
 from spred_bench.components.contract import component
-from spred_bench.data.genes import Expression
+from spred_bench.components.data.genes import Expression
 from spred_bench.errors import UserError
 from spred_bench.protocols import Labelled, Sampling, assemble, part_sizes
 

@@ -15,7 +15,7 @@ from pydantic import NonNegativeInt, PositiveInt
 
 from spred_bench import gene_tables
 from spred_bench.components.contract import component, require_data
-from spred_bench.data.genes import Expression
+from spred_bench.components.data.genes import Expression
 from spred_bench.errors import Skip, UserError
 from spred_bench.records import LIST_END, Cell
 from spred_bench.system.timing import Stopwatch

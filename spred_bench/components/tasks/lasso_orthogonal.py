@@ -13,7 +13,7 @@ from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, Pos
 
 from spred_bench import lasso
 from spred_bench.components.contract import component, require_data
-from spred_bench.data.regression import Regression
+from spred_bench.components.data.regression import Regression
 from spred_bench.errors import UserError
 from spred_bench.lasso import LassoProblem
 from spred_bench.records import Cell

@@ -7,7 +7,7 @@ from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
 from spred_bench import lasso
 from spred_bench.components.contract import component, require_data
-from spred_bench.data.regression import Regression
+from spred_bench.components.data.regression import Regression
 from spred_bench.isolation import ProblemFiles, Worker, solve_here
 from spred_bench.lasso import LassoProblem
 from spred_bench.learning_curves import median_time

@@ -12,7 +12,7 @@ import pandas as pd
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from spred_bench.components.contract import component, require_data
-from spred_bench.data.images import Images
+from spred_bench.components.data.images import Images
 from spred_bench.errors import Skip
 from spred_bench.records import Cell
 

@@ -4,8 +4,8 @@ import hashlib
 from pathlib import Path
 
 from spred_bench.components.contract import component
-from spred_bench.data.grey import read_grey
-from spred_bench.data.patches import Found, PatchSource
+from spred_bench.components.data.grey import read_grey
+from spred_bench.components.data.patches import Found, PatchSource
 from spred_bench.errors import UserError
 
 _SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from spred_bench.components.contract import component
-from spred_bench.data.local_file import LocalFile
-from spred_bench.data.regression import Regression, checked
+from spred_bench.components.data.local_file import LocalFile
+from spred_bench.components.data.regression import Regression, checked
 from spred_bench.errors import UserError
 
 _SVMLIGHT = (".svm", ".svmlight", ".libsvm", ".txt")

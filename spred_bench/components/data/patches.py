@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import Field, NonNegativeFloat, PositiveInt
 
 from spred_bench.components.contract import component
-from spred_bench.data.whitening import Whitening, one_over_f, zca_matrix
+from spred_bench.components.data.whitening import Whitening, one_over_f, zca_matrix
 from spred_bench.errors import UserError
 
 _HELD_OUT_SHARE = 0.2  # of the images, or of the area of each where there are fewer than _FEW_IMAGES

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from spred_bench.components.contract import component
-from spred_bench.data.grey import to_grey
-from spred_bench.data.patches import Found, PatchSource
+from spred_bench.components.data.grey import to_grey
+from spred_bench.components.data.patches import Found, PatchSource
 from spred_bench.errors import UserError
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from spred_bench.data.genes import Expression, checked
+from spred_bench.components.data.genes import Expression, checked
 from spred_bench.errors import UserError
 
 _BEGIN, _END = "\n!dataset_table_begin", "\n!dataset_table_end"

@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import PositiveInt
 
 from spred_bench.components.contract import component
-from spred_bench.data.images import Images, checked
+from spred_bench.components.data.images import Images, checked
 from spred_bench.errors import UserError
 
 _KINDS = (".png", ".jpg", ".jpeg", ".bmp", ".webp")

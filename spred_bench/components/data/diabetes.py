@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 
 from spred_bench.components.contract import component
-from spred_bench.data.regression import Regression
+from spred_bench.components.data.regression import Regression
 
 
 @component

@@ -8,8 +8,8 @@ from typing import Annotated
 from pydantic import Field
 
 from spred_bench.components.contract import component
-from spred_bench.data.genes import Expression
-from spred_bench.data.local_file import LocalFile
+from spred_bench.components.data.genes import Expression
+from spred_bench.components.data.local_file import LocalFile
 from spred_bench.errors import UserError
 from spred_bench.system.download import checksum, fetch, recorded_checksum
 
@@ -62,7 +62,7 @@ class Source(LocalFile):
 
     @cached_property
     def _data(self) -> Expression:
-        from spred_bench.data.soft import read_gds
+        from spred_bench.components.data.soft import read_gds
 
         if self._found is None:
             raise UserError(self._missing())

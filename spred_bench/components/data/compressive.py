@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import Field, PositiveInt
 
 from spred_bench.components.contract import component
-from spred_bench.data.regression import Regression
+from spred_bench.components.data.regression import Regression
 
 
 @component

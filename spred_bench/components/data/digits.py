@@ -1,7 +1,7 @@
 """Handwritten digits shipped with scikit-learn (Alpaydin & Kaynak 1998): 1797 images of 8 x 8; needs no download."""
 
 from spred_bench.components.contract import component
-from spred_bench.data.images import Images, checked
+from spred_bench.components.data.images import Images, checked
 
 
 @component

@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import PositiveInt
 
 from spred_bench.components.contract import component
-from spred_bench.data.images import Images, checked
+from spred_bench.components.data.images import Images, checked
 from spred_bench.errors import UserError
 
 # The four files, unpacked, and the first 16 digits of their SHA-256.

@@ -3,8 +3,8 @@
 import numpy as np
 
 from spred_bench.components.contract import component
-from spred_bench.data.grey import to_grey
-from spred_bench.data.patches import Found, PatchSource
+from spred_bench.components.data.grey import to_grey
+from spred_bench.components.data.patches import Found, PatchSource
 
 
 @component

@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import PositiveInt
 
 from spred_bench.components.contract import component
-from spred_bench.data.images import Images, checked
+from spred_bench.components.data.images import Images, checked
 from spred_bench.errors import UserError
 
 KEYS = ("x_train", "y_train", "x_test", "y_test")

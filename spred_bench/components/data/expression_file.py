@@ -10,8 +10,8 @@ from zipfile import is_zipfile
 import numpy as np
 
 from spred_bench.components.contract import component
-from spred_bench.data.genes import Expression, checked
-from spred_bench.data.local_file import LocalFile
+from spred_bench.components.data.genes import Expression, checked
+from spred_bench.components.data.local_file import LocalFile
 from spred_bench.errors import UserError
 
 
@@ -104,7 +104,7 @@ class Source(LocalFile):
 
 
 def _soft(path: Path) -> Expression:
-    from spred_bench.data.soft import read_gds
+    from spred_bench.components.data.soft import read_gds
 
     return read_gds(path)
 

@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt
 
 from spred_bench.components.contract import component
-from spred_bench.data.genes import Expression, checked
+from spred_bench.components.data.genes import Expression, checked
 from spred_bench.errors import UserError
 
 
