@@ -142,7 +142,7 @@ def test_a_sweep_makes_one_run_per_value_and_collect_merges_them(cli, tmp_path):
 
 
 def test_a_failing_cell_leaves_a_traceback_and_the_others(cli, tmp_path, monkeypatch):
-    from spred_bench.solvers import fista
+    from spred_bench.components.solvers import fista
 
     def broken(self, problem, monitor):
         raise RuntimeError("no such luck")
@@ -163,7 +163,9 @@ def test_a_failing_cell_leaves_a_traceback_and_the_others(cli, tmp_path, monkeyp
 
 def test_flags_may_stand_anywhere(cli, tmp_path):
     (tmp_path / "mine" / "solver").mkdir(parents=True)
-    (tmp_path / "mine" / "solver" / "own.yaml").write_text("own:\n  _target_: spred_bench.solvers.cd.Solver\n")
+    (tmp_path / "mine" / "solver" / "own.yaml").write_text(
+        "own:\n  _target_: spred_bench.components.solvers.cd.Solver\n"
+    )
     words = ["scale=smoke", "--config-dir=mine", "solver=[own]", "--cfg", "job", "seed=3"]
     code, out, _ = cli(*words)
     assert code == 0 and "seed: 3" in out and "own:" in out
@@ -181,7 +183,7 @@ def test_prepare_reads_the_same_configurations_as_a_run(cli, tmp_path):
 def test_list_and_info_answer(cli):
     assert "lasso_scaling" in cli("list")[1]
     assert "solver:" not in cli("list", "data")[1]
-    assert "_target_: spred_bench.solvers.cd.Solver" in cli("info", "solver/cd")[1]
+    assert "_target_: spred_bench.components.solvers.cd.Solver" in cli("info", "solver/cd")[1]
 
 
 def stable(path):

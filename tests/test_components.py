@@ -5,7 +5,7 @@ import pytest
 from spred_bench.components import contract
 from spred_bench.errors import UserError
 
-CD = {"_target_": "spred_bench.solvers.cd.Solver"}
+CD = {"_target_": "spred_bench.components.solvers.cd.Solver"}
 GAUSSIAN = {"_target_": "spred_bench.components.data.gaussian.Source"}
 
 
@@ -21,7 +21,10 @@ def test_build_passes_shared_values_only_where_they_are_taken():
         ({**CD, "max_iter": "many"}, "solver.cd.max_iter=many: input should be a valid integer"),
         ({**CD, "max_iter": 0}, "solver.cd.max_iter=0: input should be greater than 0"),
         ({"_target_": "os.system"}, "solver.cd._target_=os.system: only classes of spred_bench"),
-        ({"_target_": "spred_bench.solvers.cdd.Solver"}, "No module named 'spred_bench.solvers.cdd'"),
+        (
+            {"_target_": "spred_bench.components.solvers.cdd.Solver"},
+            "No module named 'spred_bench.components.solvers.cdd'",
+        ),
         ("cd", "solver.cd=cd: expected a component"),
     ],
 )

@@ -36,7 +36,7 @@ def test_doctor_finds_nothing_in_the_way(cli, few, tmp_path):
 
 
 def test_doctor_says_what_a_peer_lacks_without_calling_it_a_problem(cli, few, monkeypatch):
-    from spred_bench.solvers import cd
+    from spred_bench.components.solvers import cd
 
     def missing(self, problem, monitor):
         raise Skip("not installed: pip install it")
@@ -47,7 +47,7 @@ def test_doctor_says_what_a_peer_lacks_without_calling_it_a_problem(cli, few, mo
 
 
 def test_doctor_exits_1_for_a_problem(cli, few, monkeypatch):
-    from spred_bench.solvers import lars
+    from spred_bench.components.solvers import lars
 
     monkeypatch.setattr(lars.Solver, "solve", lambda self, problem, monitor: 1 / 0)
     code, out, _ = cli("doctor", "--results-dir", "/proc/results")

@@ -13,10 +13,10 @@ import pytest
 import scipy.sparse
 
 from spred_bench import worker
+from spred_bench.components.solvers import celer, fista
 from spred_bench.errors import Skip
 from spred_bench.isolation import ProblemFiles, Worker, solve_here
 from spred_bench.lasso import LassoProblem, lambda_max
-from spred_bench.solvers import celer, fista
 
 
 @pytest.fixture
@@ -127,7 +127,7 @@ PARENT = """
     import numpy as np
     from spred_bench.isolation import ProblemFiles, Worker
     from spred_bench.lasso import LassoProblem
-    from spred_bench.solvers import celer
+    from spred_bench.components.solvers import celer
 
     X = np.eye(60, 40)
     Worker(celer.Solver()).solve(ProblemFiles(X, X[:, 0]), LassoProblem(X, X[:, 0], 1e-3), [1e-6], 1000.0)

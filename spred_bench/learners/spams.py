@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import Field, PositiveInt
 
 from spred_bench.components.contract import component
-from spred_bench.solvers.cd import required
+from spred_bench.components.solvers.cd import required
 
 _LEAST = 512  # patches a step
 

@@ -11,8 +11,8 @@ import numpy as np
 from pydantic import PositiveInt
 
 from spred_bench.components.contract import component
+from spred_bench.components.solvers.cd import climb_each_target, strengths_down_to
 from spred_bench.errors import Skip
-from spred_bench.solvers.cd import climb_each_target, strengths_down_to
 
 _REMEDY = "pip install adelie into an environment of its own (numpy below 2), then solver.adelie.python=path/to/python"
 

@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import PositiveInt
 
 from spred_bench.components.contract import component
-from spred_bench.solvers.cd import climb_each_target, required
+from spred_bench.components.solvers.cd import climb_each_target, required
 
 
 @component

@@ -14,9 +14,9 @@ from pydantic import Field, PositiveFloat, PositiveInt
 from torch import nn
 
 from spred_bench.components.contract import component
+from spred_bench.components.solvers.fista import lipschitz_constant
 from spred_bench.errors import Skip
 from spred_bench.redundancy import effective_weights, parameter_groups, penalty, reparametrize
-from spred_bench.solvers.fista import lipschitz_constant
 from spred_bench.training.callbacks import When
 from spred_bench.training.trainer import train
 

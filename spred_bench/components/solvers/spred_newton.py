@@ -4,8 +4,8 @@ import numpy as np
 from pydantic import PositiveInt
 
 from spred_bench.components.contract import component
+from spred_bench.components.solvers.cd import climb
 from spred_bench.lasso.second_order.newton import compile_ahead, solve_lasso
-from spred_bench.solvers.cd import climb
 
 
 @component

@@ -5,7 +5,7 @@ from typing import ClassVar
 from pydantic import PositiveInt
 
 from spred_bench.components.contract import component
-from spred_bench.solvers.cd import climb_each_target, required, strengths_down_to
+from spred_bench.components.solvers.cd import climb_each_target, required, strengths_down_to
 
 
 @component
