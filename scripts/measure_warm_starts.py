@@ -19,8 +19,8 @@ from torch import Tensor, nn
 
 from spred_bench.classification import Recipe, accuracy
 from spred_bench.components.data.image_file import Source
-from spred_bench.methods.spred import Method as Spred
-from spred_bench.methods.weight_decay import Method as WeightDecay
+from spred_bench.components.methods.spred import Method as Spred
+from spred_bench.components.methods.weight_decay import Method as WeightDecay
 from spred_bench.models.resnet9 import Model
 from spred_bench.pruning import masking, training
 from spred_bench.redundancy import factors_of

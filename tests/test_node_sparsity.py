@@ -8,10 +8,10 @@ import torch
 from spred_bench import nodes, splits
 from spred_bench.classification import Recipe
 from spred_bench.components.data.digits import Source
+from spred_bench.components.methods import group_lasso, snip, spred, spred_filters
+from spred_bench.components.methods import str as soft_threshold
+from spred_bench.components.methods.weight_decay import Method
 from spred_bench.components.tasks.node_sparsity import Task
-from spred_bench.methods import group_lasso, snip, spred, spred_filters
-from spred_bench.methods import str as soft_threshold
-from spred_bench.methods.weight_decay import Method
 from spred_bench.models import resnet9
 from spred_bench.models.mlp import Model
 from spred_bench.nodes import Criteria
@@ -131,7 +131,7 @@ def test_trainings_of_a_cell_that_are_finished_are_not_repeated(tmp_path, monkey
 
 
 def test_weight_decay_kills_nodes_and_spred_leaves_exact_zeros():
-    from spred_bench.methods.spred import Method as Spred
+    from spred_bench.components.methods.spred import Method as Spred
 
     spred = Spred(names="hidden.weight", group=-1)
     task = make_task(kappas=[0.03], epochs=40, method={"weight_decay": Method(), "spred_nodes": spred})

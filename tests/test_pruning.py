@@ -8,20 +8,20 @@ import torch
 from spred_bench import plan, runner
 from spred_bench.classification import Recipe, accuracy
 from spred_bench.components.data.digits import Source
+from spred_bench.components.methods import l1, random, spred, weight_decay
+from spred_bench.components.methods import str as soft_threshold
 from spred_bench.components.tasks.pruning import Task
-from spred_bench.methods import l1, random, spred, weight_decay
-from spred_bench.methods import str as soft_threshold
 from spred_bench.models import resnet9
 from spred_bench.networks import sparsity
 from spred_bench.pruning import masking, training
 from spred_bench.splits import to_device
 from spred_bench.training import checkpoint
 
-SPRED = {"_target_": "spred_bench.methods.spred.Method", "init": "independent", "lr_multiplier": 5}
+SPRED = {"_target_": "spred_bench.components.methods.spred.Method", "init": "independent", "lr_multiplier": 5}
 CONFIG = {
     "data": {"digits": {"_target_": "spred_bench.components.data.digits.Source"}},
     "model": {"mlp": {"_target_": "spred_bench.models.mlp.Model", "hidden": 16}},
-    "method": {"spred": SPRED, "random": {"_target_": "spred_bench.methods.random.Method"}},
+    "method": {"spred": SPRED, "random": {"_target_": "spred_bench.components.methods.random.Method"}},
     "task": {
         "_target_": "spred_bench.components.tasks.pruning.Task",
         **{"kappas": {"spred": [1e-3], "random": [1e-3]}, "compressions": [1, 20], "ticket_compressions": [20]},

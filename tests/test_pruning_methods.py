@@ -5,8 +5,8 @@ import torch
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from spred_bench.methods import l1, random, snip, spred, spred_filters, synflow, weight_decay
-from spred_bench.methods import str as soft_threshold
+from spred_bench.components.methods import l1, random, snip, spred, spred_filters, synflow, weight_decay
+from spred_bench.components.methods import str as soft_threshold
 from spred_bench.models import resnet9, vgg16_bn
 from spred_bench.models.mlp import Mlp
 from spred_bench.networks import masks, sparsity

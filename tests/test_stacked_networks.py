@@ -7,7 +7,7 @@ from torch import nn
 from spred_bench import classification
 from spred_bench.classification import Recipe
 from spred_bench.components import contract
-from spred_bench.methods import group_lasso, spred, weight_decay
+from spred_bench.components.methods import group_lasso, spred, weight_decay
 from spred_bench.models.mlp import Mlp, Model
 from spred_bench.models.stacked import StackedMlp
 from spred_bench.training import optimizers
@@ -108,7 +108,7 @@ def test_group_lasso_is_twice_kappa_times_the_norms():
 
 
 def test_methods_know_their_starts():
-    spec = {"_target_": "spred_bench.methods.spred.Method", "init": "nothing"}
+    spec = {"_target_": "spred_bench.components.methods.spred.Method", "init": "nothing"}
     with pytest.raises(contract.UserError, match="off_balance"):
         contract.build("method.spred", spec)
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from spred_bench.classification import SCHEDULES, Recipe, accuracy, fit
-from spred_bench.methods.weight_decay import Method as WeightDecay
+from spred_bench.components.methods.weight_decay import Method as WeightDecay
 from spred_bench.networks import masks, sparsity
 from spred_bench.networks.warm_start import load_dense
 from spred_bench.splits import Data

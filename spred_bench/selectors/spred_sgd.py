@@ -12,7 +12,7 @@ from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, Pos
 from torch import Tensor, nn
 
 from spred_bench.components.contract import component
-from spred_bench.methods.spred import Method
+from spred_bench.components.methods.spred import Method
 from spred_bench.models.two_heads import TwoHeads
 from spred_bench.selectors import Selection, Split, scored
 from spred_bench.selectors.training import Recipe, Training, cut_inputs

@@ -10,7 +10,7 @@ from torch import Generator, Tensor, nn
 
 from spred_bench import redundancy
 from spred_bench.components.contract import component
-from spred_bench.methods.spred import groups_of
+from spred_bench.components.methods.spred import groups_of
 from spred_bench.networks.sparsity import weights_of
 
 

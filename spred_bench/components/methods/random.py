@@ -4,7 +4,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from spred_bench.components.contract import component
-from spred_bench.methods.weight_decay import Method as WeightDecay
+from spred_bench.components.methods.weight_decay import Method as WeightDecay
 from spred_bench.networks import masks
 from spred_bench.networks.sparsity import weights_of
 
