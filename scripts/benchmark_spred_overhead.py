@@ -20,7 +20,7 @@ from torch import nn
 
 from spred_bench.components.methods.spred import Method as Spred
 from spred_bench.components.methods.weight_decay import Method as WeightDecay
-from spred_bench.models.resnet18 import Model
+from spred_bench.components.models.resnet18 import Model
 from spred_bench.system import timing
 from spred_bench.system.allocation import keep_freed_memory
 from spred_bench.system.device import FlushDenormals, resolve_device

@@ -19,7 +19,7 @@ from torch import nn
 from spred_bench import classification
 from spred_bench.classification import Recipe
 from spred_bench.components.methods.weight_decay import Method
-from spred_bench.models.mlp import Model
+from spred_bench.components.models.mlp import Model
 from spred_bench.system.allocation import keep_freed_memory
 
 # name: (image side, hidden nodes, batch, steps per timing)

@@ -21,7 +21,7 @@ from spred_bench.classification import Recipe, accuracy
 from spred_bench.components.data.image_file import Source
 from spred_bench.components.methods.spred import Method as Spred
 from spred_bench.components.methods.weight_decay import Method as WeightDecay
-from spred_bench.models.resnet9 import Model
+from spred_bench.components.models.resnet9 import Model
 from spred_bench.pruning import masking, training
 from spred_bench.redundancy import factors_of
 from spred_bench.splits import to_device

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from spred_bench.models import resnet9, resnet18, vgg16_bn
+from spred_bench.components.models import resnet9, resnet18, vgg16_bn
 from spred_bench.networks import sparsity
 
 # Parameters at width 64, ten classes, colour images.

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from spred_bench import nodes
-from spred_bench.models.mlp import ACTIVATIONS, Mlp
+from spred_bench.components.models.mlp import ACTIVATIONS, Mlp
 from spred_bench.networks import sparsity
 from spred_bench.nodes import Criteria
 

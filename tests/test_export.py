@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from spred_bench import redundancy
-from spred_bench.models.vgg16_bn import Model
+from spred_bench.components.models.vgg16_bn import Model
 from spred_bench.networks.export import FORMATS, export, filled, latencies, load
 
 

@@ -10,8 +10,8 @@ from spred_bench.classification import Recipe, accuracy
 from spred_bench.components.data.digits import Source
 from spred_bench.components.methods import l1, random, spred, weight_decay
 from spred_bench.components.methods import str as soft_threshold
+from spred_bench.components.models import resnet9
 from spred_bench.components.tasks.pruning import Task
-from spred_bench.models import resnet9
 from spred_bench.networks import sparsity
 from spred_bench.pruning import masking, training
 from spred_bench.splits import to_device
@@ -20,7 +20,7 @@ from spred_bench.training import checkpoint
 SPRED = {"_target_": "spred_bench.components.methods.spred.Method", "init": "independent", "lr_multiplier": 5}
 CONFIG = {
     "data": {"digits": {"_target_": "spred_bench.components.data.digits.Source"}},
-    "model": {"mlp": {"_target_": "spred_bench.models.mlp.Model", "hidden": 16}},
+    "model": {"mlp": {"_target_": "spred_bench.components.models.mlp.Model", "hidden": 16}},
     "method": {"spred": SPRED, "random": {"_target_": "spred_bench.components.methods.random.Method"}},
     "task": {
         "_target_": "spred_bench.components.tasks.pruning.Task",

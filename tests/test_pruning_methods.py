@@ -7,8 +7,8 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from spred_bench.components.methods import l1, random, snip, spred, spred_filters, synflow, weight_decay
 from spred_bench.components.methods import str as soft_threshold
-from spred_bench.models import resnet9, vgg16_bn
-from spred_bench.models.mlp import Mlp
+from spred_bench.components.models import resnet9, vgg16_bn
+from spred_bench.components.models.mlp import Mlp
 from spred_bench.networks import masks, sparsity
 from spred_bench.training import optimizers
 from spred_bench.training.augmentation import random_crop, random_flip

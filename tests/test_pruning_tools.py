@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 import torch
 
-from spred_bench.models.resnet9 import Model
+from spred_bench.components.models.resnet9 import Model
 from spred_bench.networks import export
 
 SMALL = ("task=pruning", "scale=smoke", "model.resnet9.width=2", "task.n_histograms=0")

@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 from spred_bench import redundancy
-from spred_bench.models import resnet9, resnet18, vgg16_bn
-from spred_bench.models.mlp import Mlp
+from spred_bench.components.models import resnet9, resnet18, vgg16_bn
+from spred_bench.components.models.mlp import Mlp
 from spred_bench.networks.shrinking import load_shrunk, shrink
 
 

@@ -8,8 +8,8 @@ from spred_bench import classification
 from spred_bench.classification import Recipe
 from spred_bench.components import contract
 from spred_bench.components.methods import group_lasso, spred, weight_decay
-from spred_bench.models.mlp import Mlp, Model
-from spred_bench.models.stacked import StackedMlp
+from spred_bench.components.models.mlp import Mlp, Model
+from spred_bench.components.models.stacked import StackedMlp
 from spred_bench.training import optimizers
 
 KAPPAS = [0.0, 1e-3, 0.3]

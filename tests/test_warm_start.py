@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from spred_bench.components.models.mlp import Mlp
 from spred_bench.errors import UserError
-from spred_bench.models.mlp import Mlp
 from spred_bench.networks.export import export
 from spred_bench.networks.warm_start import load_dense
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from spred_bench.components.contract import component
 from spred_bench.components.methods.spred import Method
-from spred_bench.models.two_heads import TwoHeads
+from spred_bench.components.models.two_heads import TwoHeads
 from spred_bench.selectors import Selection, Split, scored
 from spred_bench.selectors.training import Recipe, Training, cut_inputs
 from spred_bench.training import optimizers

@@ -5,7 +5,7 @@ from typing import ClassVar
 from torch import Generator, Tensor, nn
 
 from spred_bench.components.contract import component
-from spred_bench.models.convolutional import ByWidth, ConvBlock, initialise
+from spred_bench.components.models.convolutional import ByWidth, ConvBlock, initialise
 
 
 class ResNet9(nn.Module):

@@ -9,7 +9,7 @@ from pydantic import PositiveInt
 from torch import Generator, Tensor, nn
 
 from spred_bench.components.contract import component
-from spred_bench.models.stacked import StackedMlp
+from spred_bench.components.models.stacked import StackedMlp
 
 # Each is zero at zero, so that a node without incoming weights is silent.
 ACTIVATIONS = {"relu": nn.ReLU, "swish": nn.SiLU, "tanh": nn.Tanh, "gelu": nn.GELU}
