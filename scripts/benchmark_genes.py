@@ -65,8 +65,8 @@ def spred(X, y, n_points: int = 12) -> dict:
 
 def spred_mlp(X, y) -> dict:
     """One training of `selector=spred_linear_mlp`, at its sizes of scale=cpu."""
-    from spred_bench.selectors import Split
-    from spred_bench.selectors.spred_sgd import Selector
+    from spred_bench.components.selectors import Split
+    from spred_bench.components.selectors.spred_sgd import Selector
 
     selector = Selector(hidden=[32, 32], kappas=[0.05], learning_rates=[0.1], max_steps=250)
     few = slice(None, None, 5)  # the dev part is looked at, and decides nothing
@@ -76,14 +76,14 @@ def spred_mlp(X, y) -> dict:
 
 def hsic_lasso(X, y) -> dict:
     """One fit of 50 features, on all processors, as is the package's default."""
-    from spred_bench.selectors.hsic_lasso import rank
+    from spred_bench.components.selectors.hsic_lasso import rank
 
     return {"n_selected": len(rank(X, y, 50, 20, n_jobs=-1))}
 
 
 def hsic_lasso_once(X, y) -> dict:
     """The same with the samples divided into blocks once instead of three times: a third of the work and memory."""
-    from spred_bench.selectors.hsic_lasso import rank
+    from spred_bench.components.selectors.hsic_lasso import rank
 
     return {"n_selected": len(rank(X, y, 50, 20, n_jobs=-1, permutations=1))}
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from test_selectors import planted
 
+from spred_bench.components.selectors import spred_sgd
+from spred_bench.components.selectors.mlp import Selector as Mlp
+from spred_bench.components.selectors.spred_sgd import Selector
 from spred_bench.lasso.second_order.feature_path import FeaturePath
-from spred_bench.selectors import spred_sgd
-from spred_bench.selectors.mlp import Selector as Mlp
-from spred_bench.selectors.spred_sgd import Selector
 
 
 def train(split, **options):

@@ -8,8 +8,8 @@ import pytest
 
 from spred_bench import composition, listing
 from spred_bench.components import contract
+from spred_bench.components.selectors import Split
 from spred_bench.errors import Skip
-from spred_bench.selectors import Split
 
 SELECTORS = listing.groups()["selector"]
 

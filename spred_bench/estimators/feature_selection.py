@@ -193,8 +193,8 @@ class SpredFeatureSelector(SelectorMixin, _Scaled):
 
     def _network(self, X, labels):
         """kappa -> the linear model and the network, trained together."""
-        from spred_bench.selectors import Split
-        from spred_bench.selectors.spred_sgd import Selector
+        from spred_bench.components.selectors import Split
+        from spred_bench.components.selectors.spred_sgd import Selector
 
         X = X.astype(np.float32)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))

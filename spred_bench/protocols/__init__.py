@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from spred_bench.selectors import Split
+from spred_bench.components.selectors import Split
 
 TEST_FRACTION = DEV_FRACTION = 0.2
 

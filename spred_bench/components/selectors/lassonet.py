@@ -9,9 +9,9 @@ import torch
 from pydantic import PositiveFloat, PositiveInt
 
 from spred_bench.components.contract import component
+from spred_bench.components.selectors import Selection, Split, scored
 from spred_bench.components.solvers.cd import required
 from spred_bench.lasso.second_order.feature_path import FeaturePath
-from spred_bench.selectors import Selection, Split, scored
 
 
 @component

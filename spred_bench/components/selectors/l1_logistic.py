@@ -13,8 +13,8 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.svm import l1_min_c
 
 from spred_bench.components.contract import component
-from spred_bench.selectors import Selection, Split, scored
-from spred_bench.selectors.classifiers import probabilities
+from spred_bench.components.selectors import Selection, Split, scored
+from spred_bench.components.selectors.classifiers import probabilities
 
 _MANY_SAMPLES = 5000
 _SMALLEST_RATIO = 1.2  # at 1 nothing is selected

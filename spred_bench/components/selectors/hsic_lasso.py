@@ -11,9 +11,9 @@ import numpy as np
 from pydantic import Field, PositiveFloat, PositiveInt
 
 from spred_bench.components.contract import component
+from spred_bench.components.selectors import Selection, Split, scored
+from spred_bench.components.selectors.classifiers import support_vectors
 from spred_bench.components.solvers.cd import required
-from spred_bench.selectors import Selection, Split, scored
-from spred_bench.selectors.classifiers import support_vectors
 
 
 def rank(X, y, n_features: int, blocks: int, n_jobs: int = 1, permutations: int = 3) -> np.ndarray:

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from spred_bench.components.selectors import Split
 from spred_bench.redundancy import factors_of
-from spred_bench.selectors import Split
 from spred_bench.training.callbacks import every
 from spred_bench.training.trainer import train
 

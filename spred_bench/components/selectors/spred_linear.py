@@ -10,8 +10,8 @@ import numpy as np
 from pydantic import Field, PositiveInt
 
 from spred_bench.components.contract import component
+from spred_bench.components.selectors import Selection, Split, scored
 from spred_bench.lasso.second_order.feature_path import FeaturePath
-from spred_bench.selectors import Selection, Split, scored
 
 _LARGEST_RATIO = 0.95  # at 1 nothing is selected
 

@@ -9,8 +9,8 @@ from pydantic import Field, PositiveFloat, PositiveInt
 from sklearn.feature_selection import f_classif
 
 from spred_bench.components.contract import component
-from spred_bench.selectors import Selection, Split, scored
-from spred_bench.selectors.classifiers import support_vectors
+from spred_bench.components.selectors import Selection, Split, scored
+from spred_bench.components.selectors.classifiers import support_vectors
 
 
 @component

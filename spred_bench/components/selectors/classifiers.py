@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from sklearn.svm import SVC
 
-from spred_bench.selectors import Split
+from spred_bench.components.selectors import Split
 
 
 def support_vectors(split: Split, features: np.ndarray, n_classes: int, C: float) -> Callable:

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from spred_bench.components.contract import component
 from spred_bench.components.methods.spred import Method
 from spred_bench.components.models.two_heads import TwoHeads
-from spred_bench.selectors import Selection, Split, scored
-from spred_bench.selectors.training import Recipe, Training, cut_inputs
+from spred_bench.components.selectors import Selection, Split, scored
+from spred_bench.components.selectors.training import Recipe, Training, cut_inputs
 from spred_bench.training import optimizers
 
 # An input with a smaller norm has no part in any logit: it is cut during training and zero at the end.

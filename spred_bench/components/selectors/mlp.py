@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from spred_bench.components.contract import component
 from spred_bench.components.models.mlp import Mlp
-from spred_bench.selectors import Selection, Split, scored
-from spred_bench.selectors.training import Recipe, Training
+from spred_bench.components.selectors import Selection, Split, scored
+from spred_bench.components.selectors.training import Recipe, Training
 from spred_bench.training import optimizers
 
 _ZERO = 1e-8

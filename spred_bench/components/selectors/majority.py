@@ -3,7 +3,7 @@
 import numpy as np
 
 from spred_bench.components.contract import component
-from spred_bench.selectors import Selection, Split, scored
+from spred_bench.components.selectors import Selection, Split, scored
 
 
 @component
