@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from spred_bench.learners import spred, spred_alternating
+from spred_bench.components.learners import spred, spred_alternating
 from spred_bench.sparse_coding import encode, learning, objective
 from spred_bench.sparse_coding.encoder import Dictionary
 from spred_bench.sparse_coding.learning import CodingProblem

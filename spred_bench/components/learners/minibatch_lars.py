@@ -3,7 +3,7 @@
 from pydantic import PositiveInt
 
 from spred_bench.components.contract import component
-from spred_bench.learners.minibatch_cd import learn_online
+from spred_bench.components.learners.minibatch_cd import learn_online
 
 
 @component

@@ -9,7 +9,7 @@ import torch
 from pydantic import PositiveFloat, PositiveInt
 
 from spred_bench.components.contract import component
-from spred_bench.learners.spred import Units
+from spred_bench.components.learners.spred import Units
 from spred_bench.sparse_coding.encoder import Dictionary
 from spred_bench.sparse_coding.statistics import Statistics
 
