@@ -10,12 +10,12 @@ from sklearn.feature_selection import f_classif
 from spred_bench import gene_tables
 from spred_bench.components.data.expression import Source
 from spred_bench.components.data.gds import Source as Gds
+from spred_bench.components.protocols import clean, paper
 from spred_bench.components.selectors import Selection
 from spred_bench.components.selectors.majority import Selector as Majority
 from spred_bench.components.selectors.univariate import Selector as Univariate
 from spred_bench.components.tasks.gene_selection import Task, choose
 from spred_bench.errors import Skip
-from spred_bench.protocols import clean, paper
 
 
 def make_task(**changes) -> Task:

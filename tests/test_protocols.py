@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spred_bench import protocols
+from spred_bench.components import protocols
 from spred_bench.components.data.expression import Source
 from spred_bench.components.data.gds import Source as Gds
 from spred_bench.components.data.genes import checked
+from spred_bench.components.protocols import clean, paper
 from spred_bench.errors import UserError
-from spred_bench.protocols import clean, paper
 
 
 def expression(X=None, **factors):

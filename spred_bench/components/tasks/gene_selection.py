@@ -94,7 +94,7 @@ class Task:
             yield {**keys, **row}
 
     def _describe(self, data: Expression, labelled):
-        from spred_bench.protocols import ceiling, majority_rate
+        from spred_bench.components.protocols import ceiling, majority_rate
 
         yield {"metric": "n_samples", "value": len(data.samples)}
         yield {"metric": "n_pairs", "value": len(labelled.y)}

@@ -7,8 +7,8 @@ import numpy as np
 
 from spred_bench.components.contract import component
 from spred_bench.components.data.genes import Expression
+from spred_bench.components.protocols import Labelled, Sampling, assemble, part_sizes
 from spred_bench.errors import UserError
-from spred_bench.protocols import Labelled, Sampling, assemble, part_sizes
 
 _FEWEST = 5
 

@@ -11,8 +11,8 @@ from pydantic import Field
 
 from spred_bench.components.contract import component, suggest
 from spred_bench.components.data.genes import Expression
+from spred_bench.components.protocols import Labelled, Sampling, assemble, part_sizes
 from spred_bench.errors import UserError
-from spred_bench.protocols import Labelled, Sampling, assemble, part_sizes
 
 _SMALLEST_CLASS = 3  # one sample for each part
 
