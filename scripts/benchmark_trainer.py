@@ -16,10 +16,10 @@ import torch
 from reference_rows import Measurement
 from torch import nn
 
-from spred_bench import classification
-from spred_bench.classification import Recipe
 from spred_bench.components.methods.weight_decay import Method
 from spred_bench.components.models.mlp import Model
+from spred_bench.experiments import network_training
+from spred_bench.experiments.network_training import Recipe
 from spred_bench.system.allocation import keep_freed_memory
 
 # name: (image side, hidden nodes, batch, steps per timing)
@@ -54,7 +54,7 @@ def trainer(network, kappa, images, labels, batch: int, steps: int, autocast: bo
     per_epoch = -(-len(labels) // batch)
     recipe = Recipe(steps / per_epoch, batch, 1e-3, autocast="bfloat16" if autocast else None)
     start = time.perf_counter()
-    run = classification.fit(network, Method(), kappa, images, labels, recipe, seed=0)
+    run = network_training.fit(network, Method(), kappa, images, labels, recipe, seed=0)
     assert run.step == steps and run.status == "done"
     return time.perf_counter() - start
 

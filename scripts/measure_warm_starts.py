@@ -17,14 +17,14 @@ import torch
 from reference_rows import Measurement
 from torch import Tensor, nn
 
-from spred_bench.classification import Recipe, accuracy
 from spred_bench.components.data.image_file import Source
 from spred_bench.components.methods.spred import Method as Spred
 from spred_bench.components.methods.weight_decay import Method as WeightDecay
 from spred_bench.components.models.resnet9 import Model
-from spred_bench.pruning import masking, training
+from spred_bench.experiments.network_training import Recipe, accuracy
+from spred_bench.experiments.pruning import masking, training
+from spred_bench.experiments.splits import to_device
 from spred_bench.redundancy import factors_of
-from spred_bench.splits import to_device
 
 COMPRESSIONS, KAPPAS, SEEDS = (10, 30, 100), (1e-3, 3e-3), 2
 N_TRAIN, EPOCHS = 6000, 4

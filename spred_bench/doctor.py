@@ -106,7 +106,7 @@ def _folders(results_dir: Path, data_dir: Path) -> Iterator[Finding]:
 def _solvers() -> Iterator[Finding]:
     import numpy as np
 
-    from spred_bench.isolation import solve_here
+    from spred_bench.experiments.judging.isolation import solve_here
     from spred_bench.lasso import LassoProblem, lambda_max
 
     X = np.asfortranarray(np.random.default_rng(0).standard_normal((20, 10)))

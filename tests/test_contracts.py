@@ -15,8 +15,8 @@ from spred_bench.components import contract
 from spred_bench.components.models.mlp import Mlp
 from spred_bench.components.solvers import cd
 from spred_bench.errors import Skip
+from spred_bench.experiments.judging.monitor import Monitor
 from spred_bench.lasso import LassoProblem
-from spred_bench.monitor import Monitor
 from spred_bench.sparse_coding import learning
 from spred_bench.sparse_coding.learning import CodingProblem
 

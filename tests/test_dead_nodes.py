@@ -5,10 +5,10 @@ import copy
 import pytest
 import torch
 
-from spred_bench import nodes
 from spred_bench.components.models.mlp import ACTIVATIONS, Mlp
+from spred_bench.experiments import nodes
+from spred_bench.experiments.nodes import Criteria
 from spred_bench.networks import sparsity
-from spred_bench.nodes import Criteria
 
 CRITERIA = Criteria(1e-4, 1e-3, [1e-4])
 

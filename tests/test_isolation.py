@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 import scipy.sparse
 
-from spred_bench import worker
 from spred_bench.components.solvers import celer, fista
 from spred_bench.errors import Skip
-from spred_bench.isolation import ProblemFiles, Worker, solve_here
+from spred_bench.experiments.judging import worker
+from spred_bench.experiments.judging.isolation import ProblemFiles, Worker, solve_here
 from spred_bench.lasso import LassoProblem, lambda_max
 
 
@@ -82,7 +82,7 @@ def test_warm_up_is_repeated_for_another_choice_but_not_for_another_number(probl
 
 def test_a_black_box_that_never_answers_is_stopped(solve, monkeypatch, tmp_path):
     # A celer that hangs on any problem larger than the warm-up's.
-    monkeypatch.setattr("spred_bench.isolation._GRACE_S", 0.0)
+    monkeypatch.setattr("spred_bench.experiments.judging.isolation._GRACE_S", 0.0)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     (tmp_path / "celer.py").write_text(
         "import time, numpy\n"
@@ -125,7 +125,7 @@ def test_the_first_line_of_a_failure_says_what_went_wrong(solve, monkeypatch, tm
 
 PARENT = """
     import numpy as np
-    from spred_bench.isolation import ProblemFiles, Worker
+    from spred_bench.experiments.judging.isolation import ProblemFiles, Worker
     from spred_bench.lasso import LassoProblem
     from spred_bench.components.solvers import celer
 
@@ -190,7 +190,7 @@ def test_problem_files_of_a_killed_process_are_cleared_away_and_those_in_use_are
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     mine = ProblemFiles(problem.X, problem.Y)
     script = (
-        "import os, signal, numpy as np; from spred_bench.isolation import ProblemFiles\n"
+        "import os, signal, numpy as np; from spred_bench.experiments.judging.isolation import ProblemFiles\n"
         "files = ProblemFiles(np.eye(3), np.ones(3)); os.kill(os.getpid(), signal.SIGKILL)"
     )
     environment = {**os.environ, "TMPDIR": str(tmp_path)}

@@ -6,11 +6,12 @@ import pandas as pd
 import pytest
 import torch
 
-from spred_bench import lasso, plots, redundancy, runner, stacked
+from spred_bench import lasso, plots, redundancy, runner
 from spred_bench.components.data.gaussian import Source as Gaussian
 from spred_bench.components.data.orthogonal import Source as Orthogonal
 from spred_bench.components.tasks.lasso_orthogonal import METHODS, Task, separated
 from spred_bench.errors import UserError
+from spred_bench.experiments import stacked_lasso
 from spred_bench.lasso import LassoProblem
 
 RATES = [1.0, 0.1, 0.01, 0.001]
@@ -53,11 +54,11 @@ def values(rows, metric, method):
     return rows[(rows["metric"] == metric) & (rows["method"] == method)]
 
 
-def random_problems(n: int, p: int = 6) -> stacked.Problems:
+def random_problems(n: int, p: int = 6) -> stacked_lasso.Problems:
     rng = np.random.default_rng(3)
     starts = rng.standard_normal((n, p))
     starts *= 0.1 / np.sqrt(np.mean(starts**2, axis=1, keepdims=True))
-    return stacked.Problems(rng.standard_normal((n, p)), np.linspace(0.2, 2.0, n), starts)
+    return stacked_lasso.Problems(rng.standard_normal((n, p)), np.linspace(0.2, 2.0, n), starts)
 
 
 def test_orthogonal_data_are_orthogonal_and_too_many_columns_are_refused():
@@ -78,11 +79,11 @@ def test_stacked_training_is_separate_training(method):
     redundant, optimizer = METHODS[method]
     problems, rates = random_problems(4), [0.1, 0.01]
     options = {"redundant": redundant, "optimizer": optimizer}
-    together = stacked.train_stacked(problems, rates, 300, **options)
+    together = stacked_lasso.train_stacked(problems, rates, 300, **options)
     for i in range(len(problems)):
         for r, rate in enumerate(rates):
-            one = stacked.Problems(problems.c[[i]], problems.alpha[[i]], problems.starts[[i]])
-            alone = stacked.train_stacked(one, [rate], 300, **options)
+            one = stacked_lasso.Problems(problems.c[[i]], problems.alpha[[i]], problems.starts[[i]])
+            alone = stacked_lasso.train_stacked(one, [rate], 300, **options)
             np.testing.assert_allclose(together.weights[r, i], alone.weights[0, 0], rtol=1e-7, atol=1e-10)
 
 
@@ -90,8 +91,8 @@ def test_stacked_training_is_separate_training(method):
 def test_the_loss_has_the_gradient_of_the_regression(redundant):
     data, alpha = Orthogonal(n_samples=20, n_features=6).load(0), 0.7
     X, y = torch.tensor(data.X), torch.tensor(data.Y)
-    problems = stacked.Problems((data.X.T @ data.Y / 20)[None], np.array([alpha]), random_problems(1).starts)
-    model = stacked.StackedLasso(problems, 1, redundant)
+    problems = stacked_lasso.Problems((data.X.T @ data.Y / 20)[None], np.array([alpha]), random_problems(1).starts)
+    model = stacked_lasso.StackedLasso(problems, 1, redundant)
     ours = torch.autograd.grad(model.loss(), list(model.parameters()))
     w = model.weights()[0, 0]
     penalty = redundancy.penalty(model, alpha / 2) if redundant else alpha * w.abs().sum()
@@ -102,15 +103,15 @@ def test_the_loss_has_the_gradient_of_the_regression(redundant):
 
 def test_weights_started_on_the_wrong_side_cross_zero():
     c = np.array([[1.5, -1.5, 0.8, -0.8, 0.2, -0.2]])
-    wrong = stacked.Problems(c, np.array([0.5]), -0.1 * np.sign(c))
-    trained = stacked.train_stacked(wrong, [0.1], 1000, redundant=True, optimizer="gd")
+    wrong = stacked_lasso.Problems(c, np.array([0.5]), -0.1 * np.sign(c))
+    trained = stacked_lasso.train_stacked(wrong, [0.1], 1000, redundant=True, optimizer="gd")
     np.testing.assert_allclose(trained.weights[0], lasso.soft_threshold(c, 0.5), atol=1e-6)
 
 
 def test_a_diverging_rate_leaves_the_others_as_they_are():
     problems = random_problems(3)
-    with_wild = stacked.train_stacked(problems, [50.0, 0.1], 200, redundant=True, optimizer="gd")
-    without = stacked.train_stacked(problems, [0.1], 200, redundant=True, optimizer="gd")
+    with_wild = stacked_lasso.train_stacked(problems, [50.0, 0.1], 200, redundant=True, optimizer="gd")
+    without = stacked_lasso.train_stacked(problems, [0.1], 200, redundant=True, optimizer="gd")
     assert with_wild.diverged.tolist() == [[True] * 3, [False] * 3]
     assert np.isfinite(with_wild.weights).all()
     assert np.array_equal(with_wild.weights[1], without.weights[0])

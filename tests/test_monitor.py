@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from spred_bench.experiments.judging.monitor import Monitor
 from spred_bench.lasso import LassoProblem, lambda_max
-from spred_bench.monitor import Monitor
 
 
 @pytest.fixture

@@ -5,8 +5,6 @@ import pandas as pd
 import pytest
 import torch
 
-from spred_bench import nodes, splits
-from spred_bench.classification import Recipe
 from spred_bench.components.data.digits import Source
 from spred_bench.components.methods import group_lasso, snip, spred, spred_filters
 from spred_bench.components.methods import str as soft_threshold
@@ -14,7 +12,9 @@ from spred_bench.components.methods.weight_decay import Method
 from spred_bench.components.models import resnet9
 from spred_bench.components.models.mlp import Model
 from spred_bench.components.tasks.node_sparsity import Task
-from spred_bench.nodes import Criteria
+from spred_bench.experiments import nodes, splits
+from spred_bench.experiments.network_training import Recipe
+from spred_bench.experiments.nodes import Criteria
 from spred_bench.plots import node_sparsity as plot
 from spred_bench.records import Cell
 from spred_bench.training.checkpoint import Checkpoints

@@ -30,7 +30,13 @@ PRUNING = [
     *("task.epochs=5", "task.fine_tune_epochs=5", "task.compressions=[10]", "task.ticket_compressions=[10]"),
 ]
 # The last two: what the first use of an optimizer and of the images would load in every process anew.
-PRELOAD = ["slow_training", "spred_bench.stacked", "spred_bench.nodes", "torch._dynamo", "sklearn.model_selection"]
+PRELOAD = [
+    "slow_training",
+    "spred_bench.experiments.stacked_lasso",
+    "spred_bench.experiments.nodes",
+    "torch._dynamo",
+    "sklearn.model_selection",
+]
 
 
 def newest(folder) -> list[tuple[str, int]]:

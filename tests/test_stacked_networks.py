@@ -4,12 +4,12 @@ import pytest
 import torch
 from torch import nn
 
-from spred_bench import classification
-from spred_bench.classification import Recipe
 from spred_bench.components import contract
 from spred_bench.components.methods import group_lasso, spred, weight_decay
 from spred_bench.components.models.mlp import Mlp, Model
 from spred_bench.components.models.stacked import StackedMlp
+from spred_bench.experiments import network_training
+from spred_bench.experiments.network_training import Recipe
 from spred_bench.training import optimizers
 
 KAPPAS = [0.0, 1e-3, 0.3]
@@ -54,7 +54,7 @@ def test_training_together_ends_where_training_alone_ends(name, bias):
         network = network if len(kappas) == 1 else model.stack([network] * len(kappas))
         METHODS[name].prepare(network, torch.Generator().manual_seed(0))
         kappa = kappas[0] if len(kappas) == 1 else torch.tensor(kappas)
-        run = classification.fit(network, METHODS[name], kappa, images, labels, recipe, seed=5)
+        run = network_training.fit(network, METHODS[name], kappa, images, labels, recipe, seed=5)
         assert run.status == "done" and run.step == 30
         network = METHODS[name].finalize(network)
         return [network] if len(kappas) == 1 else network.unstack()
@@ -91,11 +91,11 @@ def test_cross_entropy_and_accuracy_of_a_stack_are_per_network():
     logits = torch.randn(3, 5, 4)
     labels = torch.tensor([0, 1, 2, 3, 0])
     expected = sum(nn.functional.cross_entropy(one, labels) for one in logits)
-    torch.testing.assert_close(classification.cross_entropy(logits, labels), expected)
+    torch.testing.assert_close(network_training.cross_entropy(logits, labels), expected)
     model, network = start()
     images, labels = problem()
-    scores = classification.accuracy(model.stack([network, network]), images, labels)
-    assert scores.tolist() == [classification.accuracy(network, images, labels).item()] * 2
+    scores = network_training.accuracy(model.stack([network, network]), images, labels)
+    assert scores.tolist() == [network_training.accuracy(network, images, labels).item()] * 2
 
 
 def test_group_lasso_is_twice_kappa_times_the_norms():
@@ -121,5 +121,5 @@ def test_stacked_forward_runs_on_cuda_without_a_cpu_tensor_slipping_in():
         stack = StackedMlp([network, network])
         logits = stack(torch.empty(4, 1, 3, 2))
         assert logits.shape == (2, 4, 3) and logits.device.type == "cuda"
-        loss = classification.cross_entropy(logits, torch.zeros(4, dtype=torch.long))
+        loss = network_training.cross_entropy(logits, torch.zeros(4, dtype=torch.long))
         assert loss.device.type == "cuda"

@@ -75,18 +75,18 @@ class Task:
             for instance in instances:
                 yield from instance.reference_rows(self.margin)
             return
-        from spred_bench import stacked  # load torch: `list` and `--cfg` do without
+        from spred_bench.experiments import stacked_lasso  # load torch: `list` and `--cfg` do without
         from spred_bench.training import checkpoint
 
         redundant, optimizer = METHODS[cell.method]
         watched = [i for i, instance in enumerate(instances) if instance.watched]
         steps = np.unique(np.geomspace(1, self.max_steps, self.n_trajectory_steps).round().astype(int))
-        problems = stacked.Problems(
+        problems = stacked_lasso.Problems(
             np.stack([instance.c for instance in instances]),
             np.array([instance.problem.alpha for instance in instances]),
             np.stack([instance.start for instance in instances]),
         )
-        trained = stacked.train_stacked(
+        trained = stacked_lasso.train_stacked(
             problems,
             self.learning_rates,
             self.max_steps,

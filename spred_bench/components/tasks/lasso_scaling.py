@@ -8,10 +8,10 @@ from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 from spred_bench import lasso
 from spred_bench.components.contract import component, require_data
 from spred_bench.components.data.regression import Regression
-from spred_bench.isolation import ProblemFiles, Worker, solve_here
+from spred_bench.experiments.judging.isolation import ProblemFiles, Worker, solve_here
+from spred_bench.experiments.judging.monitor import ZERO_THRESHOLDS
 from spred_bench.lasso import LassoProblem
 from spred_bench.learning_curves import median_time
-from spred_bench.monitor import ZERO_THRESHOLDS
 from spred_bench.records import Cell
 
 # The paper reports spred's time when its zero rate is 75, 90 and 100 % of its converged one.

@@ -105,7 +105,7 @@ class Task:
 
     def run(self, cell: Cell):
         """Train the cell's networks, count their dead nodes, remove them, and measure what is left."""
-        from spred_bench import nodes  # load torch: `list` and `--cfg` do without
+        from spred_bench.experiments import nodes  # load torch: `list` and `--cfg` do without
         from spred_bench.training import checkpoint
 
         kappas = [float(kappa) for kappa in cell.keys["kappas"].split()]
@@ -140,7 +140,7 @@ class Task:
         return n_kappas if layer <= _LARGEST_STACKED_LAYER else 1
 
     def _recipe(self):
-        from spred_bench.classification import Recipe
+        from spred_bench.experiments.network_training import Recipe
 
         return Recipe(
             self.epochs,
@@ -161,7 +161,7 @@ class Task:
 
     def _load(self, label: str):
         """The same on the device, split."""
-        from spred_bench import splits
+        from spred_bench.experiments import splits
 
         if label not in self._on_device:
             self._on_device = {label: splits.to_device(self._images(label), self.dev_fraction, self.device)}

@@ -139,7 +139,7 @@ class Task:
             yield {**keys, **row}
 
     def _training(self, cell: Cell, setting, trained):
-        from spred_bench.pruning import measures
+        from spred_bench.experiments.pruning import measures
 
         for point in trained.curve:
             at = {"step": point["step"], "time_s": point["time_s"]}
@@ -154,7 +154,7 @@ class Task:
             yield from ({**end, **row} for row in rows)
 
     def _pruning(self, cell: Cell, setting, trained):
-        from spred_bench.pruning import keeping, measures, training
+        from spred_bench.experiments.pruning import keeping, measures, training
 
         network, kept = self._pruned(cell, trained)
         before = list(measures.accuracies(setting, network, "pruned_accuracy", "dev", "test"))
@@ -171,8 +171,8 @@ class Task:
     def _ticket(self, cell: Cell, setting, trained):
         import torch
 
+        from spred_bench.experiments.pruning import measures, training
         from spred_bench.networks import masks
-        from spred_bench.pruning import measures, training
         from spred_bench.training.snapshot import load_tensors
 
         network, kept = self._pruned(cell, trained)
@@ -189,14 +189,14 @@ class Task:
             yield {**end, **row}
 
     def _pruned(self, cell: Cell, trained):
-        from spred_bench.pruning import masking
+        from spred_bench.experiments.pruning import masking
 
         how = {key: cell.keys[key] for key in ("compression", "threshold") if key in cell.keys}
         return masking.pruned(trained.network, self.method[cell.method], **how)
 
     def _trained(self, cell: Cell, setting):
         """The training that this cell shares with its neighbours: remembered, or resumed, or begun."""
-        from spred_bench.pruning import training
+        from spred_bench.experiments.pruning import training
 
         at_init = hasattr(self.method[cell.method], "masks")
         shared = [key for key in cell.keys if key in ("model", "kappa") or (at_init and key == "compression")]
@@ -218,7 +218,7 @@ class Task:
         return trained
 
     def _checkpoints(self, cell: Cell, shared: bool = False):
-        from spred_bench.pruning.keeping import checkpoints
+        from spred_bench.experiments.pruning.keeping import checkpoints
 
         return checkpoints(self.scratch, cell.id, shared) if self.scratch is not None else None
 
@@ -227,9 +227,9 @@ class Task:
 
     def _setting(self, cell: Cell):
         """Data on the device, network, recipes."""
-        from spred_bench.classification import Recipe
-        from spred_bench.pruning.training import Setting
-        from spred_bench.splits import to_device
+        from spred_bench.experiments.network_training import Recipe
+        from spred_bench.experiments.pruning.training import Setting
+        from spred_bench.experiments.splits import to_device
 
         if cell.dataset not in self._on_device:
             images = self.data[cell.dataset].load(self.seed)

@@ -40,7 +40,7 @@ class Task:
 
     def run(self, cell: Cell):
         """What one problem showed."""
-        from spred_bench import equivalence
+        from spred_bench.experiments import equivalence
 
         kappa = cell.keys["kappa"]
         if cell.dataset == "lasso_unequal":

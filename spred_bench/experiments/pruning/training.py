@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from spred_bench.classification import SCHEDULES, Recipe, accuracy, fit
 from spred_bench.components.methods.weight_decay import Method as WeightDecay
+from spred_bench.experiments.network_training import SCHEDULES, Recipe, accuracy, fit
+from spred_bench.experiments.splits import Data
 from spred_bench.networks import masks, sparsity
 from spred_bench.networks.warm_start import load_dense
-from spred_bench.splits import Data
 from spred_bench.training import decay_budget
 from spred_bench.training.augmentation import augment
 from spred_bench.training.callbacks import at, every, recorder

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from torch import nn
 
+from spred_bench.experiments.splits import Split
 from spred_bench.networks.export import export
-from spred_bench.splits import Split
 from spred_bench.training.checkpoint import Checkpoints
 
 

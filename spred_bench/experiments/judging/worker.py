@@ -19,8 +19,8 @@ import numpy as np
 from spred_bench import lasso
 from spred_bench.components import contract
 from spred_bench.errors import Skip
+from spred_bench.experiments.judging.monitor import Monitor
 from spred_bench.lasso import LassoProblem
-from spred_bench.monitor import Monitor
 from spred_bench.system import timing
 from spred_bench.system.threads import settle
 

@@ -20,11 +20,11 @@ import numpy as np
 import scipy.sparse
 
 from spred_bench.errors import Skip
+from spred_bench.experiments.judging.monitor import Monitor, Snapshot
+from spred_bench.experiments.judging.worker import warm_up
 from spred_bench.lasso import LassoProblem
-from spred_bench.monitor import Monitor, Snapshot
 from spred_bench.system import signals
 from spred_bench.system.threads import settle
-from spred_bench.worker import warm_up
 
 # How much longer than its limit a solver may be silent before it is killed: judging an iterate takes time too.
 _GRACE_S = 10.0
@@ -121,7 +121,7 @@ class Worker:
         path = os.pathsep.join(filter(None, [package_root, os.environ.get("PYTHONPATH")]))
         try:
             self._process = subprocess.Popen(
-                [self._python, "-m", "spred_bench.worker", str(theirs_in), str(theirs_out)],
+                [self._python, "-m", "spred_bench.experiments.judging.worker", str(theirs_in), str(theirs_out)],
                 pass_fds=(theirs_in, theirs_out),
                 env={**os.environ, "PYTHONPATH": path},
                 stdout=subprocess.DEVNULL,

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from spred_bench.classification import Recipe, accuracy, fit
+from spred_bench.experiments.network_training import Recipe, accuracy, fit
+from spred_bench.experiments.splits import Data
 from spred_bench.networks import sparsity
-from spred_bench.splits import Data
 from spred_bench.training.callbacks import KeepBest, every, every_epoch, recorder
 from spred_bench.training.checkpoint import Checkpoints
 

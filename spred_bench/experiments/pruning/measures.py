@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from torch import nn
 
-from spred_bench.classification import accuracy
+from spred_bench.experiments.network_training import accuracy
+from spred_bench.experiments.pruning.training import Setting
 from spred_bench.networks import sparsity
-from spred_bench.pruning.training import Setting
 
 _BINS = np.arange(-6.25, 1.01, 0.25)  # decades of |w|; the first bin, up to 1e-6, takes everything smaller, zeros too
 
