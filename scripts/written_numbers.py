@@ -11,9 +11,9 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
-from spred_bench.claims import evidence, rules, verdicts
-from spred_bench.claims.measure import measure
-from spred_bench.claims.rules import Statistic
+from spred_bench.reporting.claims import evidence, rules, verdicts
+from spred_bench.reporting.claims.measure import measure
+from spred_bench.reporting.claims.rules import Statistic
 from written_tables import TABLES
 
 ROOT = Path(__file__).parent.parent

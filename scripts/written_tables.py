@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from spred_bench import frontier
-from spred_bench.claims import verdicts
-from spred_bench.claims.measure import select
-from spred_bench.gene_tables import accuracy_table
-from spred_bench.learning_curves import median_time
-from spred_bench.plots._pruning import TICKETS, name_of
+from spred_bench.reporting.claims import verdicts
+from spred_bench.reporting.claims.measure import select
+from spred_bench.reporting.plots._pruning import TICKETS, name_of
+from spred_bench.reporting.tables import frontier
+from spred_bench.reporting.tables.gene_tables import accuracy_table
+from spred_bench.reporting.tables.learning_curves import median_time
 
 if TYPE_CHECKING:
     from written_numbers import Numbers

@@ -93,7 +93,8 @@ def show(fates: Sequence[Fate]) -> int:
 
 def gather(experiment: str, runs: Sequence[Path]) -> None:
     """Merge the runs of an experiment into <results>/<experiment> and draw their figures there."""
-    from spred_bench import collecting, plots
+    from spred_bench import collecting
+    from spred_bench.reporting import plots
 
     target = runs[0].parent.parent / experiment
     try:

@@ -69,7 +69,7 @@ def _collect(parser, words) -> int:
 
 def _plot(parser, words) -> int:
     """Draw figures from records.csv files, as PNG and PDF beside them."""
-    from spred_bench import plots
+    from spred_bench.reporting import plots
 
     parser.add_argument("source", nargs="+", type=Path, help="records.csv files or folders that hold them")
     parser.add_argument("--figure", action="append", help="only this figure (default: all of the task)")
@@ -83,7 +83,7 @@ def _plot(parser, words) -> int:
 
 def _claims(parser, words) -> int:
     """Judge every claim of the paper by collected rows; writes claims.csv. A missing measurement is no pass."""
-    from spred_bench.claims import evidence, printing, rules, verdicts
+    from spred_bench.reporting.claims import evidence, printing, rules, verdicts
 
     parser.add_argument("results", nargs="?", type=Path, help=f"folder of results (default: {evidence.REFERENCE})")
     parser.add_argument("--output", type=Path, default=Path("claims.csv"), help="the table (default: claims.csv)")
@@ -105,7 +105,7 @@ def _claims(parser, words) -> int:
 def _report(parser, words) -> int:
     """Write one HTML file with the claims, every figure, settings, commands, hardware and versions."""
     from spred_bench import report
-    from spred_bench.claims import evidence
+    from spred_bench.reporting.claims import evidence
 
     parser.add_argument("results", nargs="?", type=Path, help=f"folder of results (default: {evidence.REFERENCE})")
     parser.add_argument("--output", type=Path, default=Path("report.html"), help="default: report.html")

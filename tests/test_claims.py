@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 
 from spred_bench import listing
-from spred_bench.claims import evidence, rules, verdicts
-from spred_bench.claims.rules import Along, Claim
 from spred_bench.errors import UserError
+from spred_bench.reporting.claims import evidence, rules, verdicts
+from spred_bench.reporting.claims.rules import Along, Claim
 
 ROOT = Path(__file__).parent.parent
 REFERENCE = ROOT / evidence.REFERENCE

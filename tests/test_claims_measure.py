@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from spred_bench.claims.measure import condition, measure, select
-from spred_bench.claims.rules import Quantity, Statistic
+from spred_bench.reporting.claims.measure import condition, measure, select
+from spred_bench.reporting.claims.rules import Quantity, Statistic
 
 ROWS = pd.DataFrame(
     {

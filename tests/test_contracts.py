@@ -10,13 +10,14 @@ import yaml
 from contracts import GROUPS, build_all
 from sklearn.linear_model import Lasso
 
-from spred_bench import lasso, listing, plan, plots, records, runner
+from spred_bench import lasso, listing, plan, records, runner
 from spred_bench.components import contract
 from spred_bench.components.models.mlp import Mlp
 from spred_bench.components.solvers import cd
 from spred_bench.errors import Skip
 from spred_bench.experiments.judging.monitor import Monitor
 from spred_bench.lasso import LassoProblem
+from spred_bench.reporting import plots
 from spred_bench.sparse_coding import learning
 from spred_bench.sparse_coding.learning import CodingProblem
 

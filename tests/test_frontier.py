@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from spred_bench import frontier
+from spred_bench.reporting.tables import frontier
 
 
 def records() -> pd.DataFrame:

@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 from sklearn.feature_selection import f_classif
 
-from spred_bench import gene_tables
 from spred_bench.components.data.expression import Source
 from spred_bench.components.data.gds import Source as Gds
 from spred_bench.components.protocols import clean, paper
@@ -16,6 +15,7 @@ from spred_bench.components.selectors.majority import Selector as Majority
 from spred_bench.components.selectors.univariate import Selector as Univariate
 from spred_bench.components.tasks.gene_selection import Task, choose
 from spred_bench.errors import Skip
+from spred_bench.reporting.tables import gene_tables
 
 
 def make_task(**changes) -> Task:

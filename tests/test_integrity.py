@@ -173,7 +173,7 @@ def test_a_disk_that_has_no_room_for_the_figure_is_one_line_too(cli, tmp_path, m
     def full(path, content):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr("spred_bench.plots.write_atomic", full)
+    monkeypatch.setattr("spred_bench.reporting.plots.write_atomic", full)
     code, _, err = cli("task=landscape", "scale=smoke", "device=cpu")
     assert code == 2 and err.count("\n") == 1 and "landscape.png: cannot write (No space left on device)" in err
     [table] = tmp_path.glob("results/*/*/records.csv")

@@ -10,7 +10,7 @@ from spred_bench.components.tasks import landscape
 from spred_bench.components.tasks.landscape import Task
 from spred_bench.errors import UserError
 from spred_bench.plan import assemble
-from spred_bench.plots import landscape as figure_file
+from spred_bench.reporting.plots import landscape as figure_file
 
 AXIS = np.linspace(-2, 2, 401)  # steps of 0.01
 

@@ -6,13 +6,14 @@ import pandas as pd
 import pytest
 import torch
 
-from spred_bench import lasso, plots, redundancy, runner
+from spred_bench import lasso, redundancy, runner
 from spred_bench.components.data.gaussian import Source as Gaussian
 from spred_bench.components.data.orthogonal import Source as Orthogonal
 from spred_bench.components.tasks.lasso_orthogonal import METHODS, Task, separated
 from spred_bench.errors import UserError
 from spred_bench.experiments import stacked_lasso
 from spred_bench.lasso import LassoProblem
+from spred_bench.reporting import plots
 
 RATES = [1.0, 0.1, 0.01, 0.001]
 
@@ -197,7 +198,7 @@ def test_figures_are_drawn_from_the_file_alone(rows, tmp_path):
 
 
 def test_figures_show_what_the_rows_say(rows):
-    from spred_bench.plots import lasso_orthogonal, lasso_orthogonal_trajectories
+    from spred_bench.reporting.plots import lasso_orthogonal, lasso_orthogonal_trajectories
 
     figure = lasso_orthogonal.draw(rows)
     loose, tight = figure.axes

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from spred_bench import plots, report
-from spred_bench.claims import evidence, rules, verdicts
+from spred_bench import report
+from spred_bench.reporting import plots
+from spred_bench.reporting.claims import evidence, rules, verdicts
 
 ROOT = Path(__file__).parent.parent
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

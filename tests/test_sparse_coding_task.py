@@ -5,12 +5,12 @@ import pandas as pd
 import pytest
 import scipy.sparse
 
-from spred_bench import plots
 from spred_bench.components.data.photographs import Source
 from spred_bench.components.learners import alternating_fista, minibatch_cd, random_patches, spams
 from spred_bench.components.tasks.sparse_coding import Task
 from spred_bench.errors import Skip, UserError
-from spred_bench.learning_curves import median_time, times_to_best_peer
+from spred_bench.reporting import plots
+from spred_bench.reporting.tables.learning_curves import median_time, times_to_best_peer
 from spred_bench.sparse_coding import encode, objective
 from spred_bench.sparse_coding.gabor import fit_gabors
 from spred_bench.sparse_coding.learning import CodingProblem, Monitor, learn, unit_columns

@@ -5,8 +5,8 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from spred_bench.intervals import bootstrap, corrected
-from spred_bench.stability import jaccard, stability
+from spred_bench.reporting.tables.intervals import bootstrap, corrected
+from spred_bench.reporting.tables.stability import jaccard, stability
 
 
 def kuncheva(a, b, d):

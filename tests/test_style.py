@@ -9,7 +9,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import pytest
 
-from spred_bench.plots import _style
+from spred_bench.reporting.plots import _style
 
 
 def test_a_solver_has_its_colour_in_every_figure():

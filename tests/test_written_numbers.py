@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import written_numbers
-from spred_bench.claims import evidence
+from spred_bench.reporting.claims import evidence
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()

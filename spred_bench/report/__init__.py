@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from spred_bench import __version__, plots, records
-from spred_bench.claims import evidence, printing, rules, verdicts
-from spred_bench.claims.evidence import Folder
+from spred_bench import __version__, records
+from spred_bench.reporting import plots
+from spred_bench.reporting.claims import evidence, printing, rules, verdicts
+from spred_bench.reporting.claims.evidence import Folder
 
 _DPI = 150
 

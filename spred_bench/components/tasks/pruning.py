@@ -245,6 +245,6 @@ class Task:
 
     def summary(self, records: pd.DataFrame) -> pd.DataFrame:
         """Test accuracy after fine-tuning by method and compression, medians over seeds at the kappa chosen on dev."""
-        from spred_bench import frontier
+        from spred_bench.reporting.tables import frontier
 
         return frontier.by_method(records)

@@ -39,7 +39,7 @@ def draw_all(records: pd.DataFrame, wanted: list[str] | None = None) -> Iterator
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    from spred_bench.plots import _style
+    from spred_bench.reporting.plots import _style
 
     for task in records["task"].unique():
         known = figures_of(task)

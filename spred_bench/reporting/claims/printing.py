@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from spred_bench.claims.rules import Experiment
-from spred_bench.claims.verdicts import NOT_RUN, VERDICTS, counts
+from spred_bench.reporting.claims.rules import Experiment
+from spred_bench.reporting.claims.verdicts import NOT_RUN, VERDICTS, counts
 
 _WIDTH = 118
 _INDENT = " " * (max(map(len, VERDICTS)) + 4)

@@ -4,8 +4,8 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.lines import Line2D
 
-from spred_bench.plots._style import spread
-from spred_bench.plots.lasso_orthogonal import STYLES, zero_label
+from spred_bench.reporting.plots._style import spread
+from spred_bench.reporting.plots.lasso_orthogonal import STYLES, zero_label
 
 TASKS = ("lasso_orthogonal",)
 _MOST_COLUMNS = 4

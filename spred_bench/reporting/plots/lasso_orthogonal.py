@@ -5,7 +5,7 @@ import math
 import matplotlib.pyplot as plt
 import pandas as pd
 
-from spred_bench.plots._style import COLOURS
+from spred_bench.reporting.plots._style import COLOURS
 
 TASKS = ("lasso_orthogonal",)
 # method: label, colour, marker, marker size. Large and open under small and full: both can be seen on one curve.

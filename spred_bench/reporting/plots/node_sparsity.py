@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from spred_bench.lines import fit_line
-from spred_bench.plots._style import BAND, MARKERS, colours
+from spred_bench.reporting.plots._style import BAND, MARKERS, colours
+from spred_bench.reporting.tables.lines import fit_line
 
 TASKS = ("node_sparsity",)
 _METHODS = {"weight_decay": "weight decay", "spred_nodes": "spred, nodes", "group_lasso": "group lasso"}

@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from spred_bench.plots._lasso import strength_labels
-from spred_bench.plots._style import BAND, colours, legend_entries, name
+from spred_bench.reporting.plots._lasso import strength_labels
+from spred_bench.reporting.plots._style import BAND, colours, legend_entries, name
 
 TASKS = ("lasso_scaling",)
 _MOST_PANELS = 12

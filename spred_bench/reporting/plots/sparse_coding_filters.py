@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from spred_bench.learning_curves import PROBLEM, best_of_both, of_problem
-from spred_bench.plots._style import colours
+from spred_bench.reporting.plots._style import colours
+from spred_bench.reporting.tables.learning_curves import PROBLEM, best_of_both, of_problem
 
 TASKS = ("sparse_coding",)
 _GABOR_LIKE = 0.8

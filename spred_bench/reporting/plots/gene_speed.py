@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from spred_bench.plots._style import COLOURS, MARKERS
+from spred_bench.reporting.plots._style import COLOURS, MARKERS
 
 TASKS = ("gene_speed",)
 _LABELS = {

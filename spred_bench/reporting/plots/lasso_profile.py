@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from spred_bench.plots._style import colours, name
+from spred_bench.reporting.plots._style import colours, name
 
 TASKS = ("lasso_scaling",)
 _KEYS = ["data", "seed", "lambda_ratio"]

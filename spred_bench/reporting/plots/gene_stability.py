@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from spred_bench.gene_tables import selecting, stability_table
-from spred_bench.plots._style import colours
+from spred_bench.reporting.plots._style import colours
+from spred_bench.reporting.tables.gene_tables import selecting, stability_table
 
 TASKS = ("gene_selection",)
 _MOST_PANELS = 12

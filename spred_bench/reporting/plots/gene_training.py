@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from spred_bench.gene_tables import selecting
-from spred_bench.plots._style import BAND, colours
+from spred_bench.reporting.plots._style import BAND, colours
+from spred_bench.reporting.tables.gene_tables import selecting
 
 TASKS = ("gene_selection",)
 _CURVES = (("curve_loss", "training loss"), ("curve_accuracy", "dev accuracy"))

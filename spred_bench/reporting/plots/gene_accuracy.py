@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 
-from spred_bench.gene_tables import selecting
-from spred_bench.intervals import bootstrap
-from spred_bench.plots._style import MARKERS, colours
+from spred_bench.reporting.plots._style import MARKERS, colours
+from spred_bench.reporting.tables.gene_tables import selecting
+from spred_bench.reporting.tables.intervals import bootstrap
 
 TASKS = ("gene_selection",)
 _MOST_PANELS = 12

@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from spred_bench.frontier import TUNED, told_apart
-from spred_bench.plots._pruning import name_of, palette
+from spred_bench.reporting.plots._pruning import name_of, palette
+from spred_bench.reporting.tables.frontier import TUNED, told_apart
 
 TASKS = ("pruning",)
 _STEP = 0.25  # decades; the bins

@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from spred_bench.learning_curves import PROBLEM, best_of_both, is_peer, of_problem
-from spred_bench.plots._style import BAND, colours
+from spred_bench.reporting.plots._style import BAND, colours
+from spred_bench.reporting.tables.learning_curves import PROBLEM, best_of_both, is_peer, of_problem
 
 TASKS = ("sparse_coding",)
 _MOST_BINS = 30  # of the numbers of active codes

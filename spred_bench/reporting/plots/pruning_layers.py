@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 
-from spred_bench import frontier
-from spred_bench.plots._pruning import name_of, palette
-from spred_bench.plots._style import MARKERS
+from spred_bench.reporting.plots._pruning import name_of, palette
+from spred_bench.reporting.plots._style import MARKERS
+from spred_bench.reporting.tables import frontier
 
 TASKS = ("pruning",)
 _TARGET = 30.0

@@ -8,9 +8,9 @@ from typing import Any, Literal
 import pydantic
 from omegaconf import OmegaConf
 
-from spred_bench.claims.measure import ALONG, COMPARE, TAKE, THEN, condition
 from spred_bench.components.contract import component, describe
 from spred_bench.errors import UserError
+from spred_bench.reporting.claims.measure import ALONG, COMPARE, TAKE, THEN, condition
 
 FOLDER = Path(__file__).parent / "rules"
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from spred_bench.claims.evidence import SCRIPT, Folder, all_rows
-from spred_bench.claims.measure import Measurement, condition, measure
-from spred_bench.claims.rules import Claim, Experiment
+from spred_bench.reporting.claims.evidence import SCRIPT, Folder, all_rows
+from spred_bench.reporting.claims.measure import Measurement, condition, measure
+from spred_bench.reporting.claims.rules import Claim, Experiment
 
 HOLDS, IN_PART, DOES_NOT, NOT_RUN = VERDICTS = ("holds", "holds in part", "does not hold", "not run here")
 # The largest scale with rows is judged. Rows of scale=smoke show that the program runs, and nothing else.

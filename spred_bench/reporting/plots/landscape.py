@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from spred_bench.plots._style import COLOURS, spread
+from spred_bench.reporting.plots._style import COLOURS, spread
 
 TASKS = ("landscape",)
 _LINES = ("-", "--", "-.", ":")

@@ -2,9 +2,9 @@
 
 import pandas as pd
 
-from spred_bench.frontier import tickets
-from spred_bench.plots._pruning import TICKETS, name_of
-from spred_bench.plots._style import BAND, COLOURS, MARKERS
+from spred_bench.reporting.plots._pruning import TICKETS, name_of
+from spred_bench.reporting.plots._style import BAND, COLOURS, MARKERS
+from spred_bench.reporting.tables.frontier import tickets
 
 TASKS = ("pruning",)
 

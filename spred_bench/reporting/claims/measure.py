@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from spred_bench.lines import fit_line
+from spred_bench.reporting.tables.lines import fit_line
 
 _COMPARISON = re.compile(r"(<=|>=|<|>)\s*(\S+)")
 _BETWEEN = re.compile(r"(\S+) to (\S+)")

@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from spred_bench.learning_curves import is_peer, median_time, times_to_best_peer
-from spred_bench.plots._style import MARKERS, colours, legend_entries
+from spred_bench.reporting.plots._style import MARKERS, colours, legend_entries
+from spred_bench.reporting.tables.learning_curves import is_peer, median_time, times_to_best_peer
 
 TASKS = ("sparse_coding",)
 _AXES = {"n_atoms": "number of atoms k", "n_patches": "number of patches"}

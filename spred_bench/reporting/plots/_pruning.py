@@ -1,6 +1,6 @@
 """Names of methods and tickets, shared by the figures of pruning."""
 
-from spred_bench.plots._style import COLOURS, colours
+from spred_bench.reporting.plots._style import COLOURS, colours
 
 _NAMES = {
     "weight_decay": "dense, magnitude",

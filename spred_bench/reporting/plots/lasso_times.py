@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from spred_bench.plots._lasso import strength_labels
-from spred_bench.plots._style import BAND, MARKERS, colours, label_ends, name
+from spred_bench.reporting.plots._lasso import strength_labels
+from spred_bench.reporting.plots._style import BAND, MARKERS, colours, label_ends, name
 
 TASKS = ("lasso_scaling",)
 
