@@ -19,8 +19,9 @@ from pathlib import Path
 
 import numpy as np
 
-from spred_bench import __version__, records
+from spred_bench import __version__
 from spred_bench.reporting import plots
+from spred_bench.running import records
 from spred_bench.system import timing
 
 COLUMNS = [*records.FIRST_COLUMNS, "n_samples", "n_features", "n_classes", "repeat", *records.LAST_COLUMNS]

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from spred_bench.collecting import collect
+from spred_bench.running.sweeps.collecting import collect
 
 SWEEP = ["launcher=local_pool", "hydra.launcher.n_jobs=4", "task=landscape", "scale=smoke", "device=cpu"]
 

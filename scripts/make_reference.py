@@ -12,7 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from spred_bench.collecting import collect
+from spred_bench.running.sweeps.collecting import collect
 from spred_bench.system import timing
 
 ROOT = Path(__file__).parent.parent

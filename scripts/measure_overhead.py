@@ -11,9 +11,10 @@ from pathlib import Path
 
 from reference_rows import Measurement
 
-from spred_bench import collecting, runner
-from spred_bench.plan import Plan, Settings
-from spred_bench.records import Cell
+from spred_bench.running import runner
+from spred_bench.running.plan import Plan, Settings
+from spred_bench.running.records import Cell
+from spred_bench.running.sweeps import collecting
 from spred_bench.system import pool
 
 N_CELLS, N_RUNS, N_STARTS, REPEATS = 1000, 1000, 40, 3
@@ -64,7 +65,7 @@ def measure(folder: Path) -> dict[str, float]:
     collect = seconds(collecting.collect, folder / "many")
     jobs = [(str(folder / "pool"), seed, 1) for seed in range(N_STARTS)]
     pool.run_all(
-        run, jobs[:1], 1, preload=["spred_bench.runner", "spred_bench.collecting"]
+        run, jobs[:1], 1, preload=["spred_bench.running.runner", "spred_bench.running.sweeps.collecting"]
     )  # starts the server of the pool
     pooled = seconds(pool.run_all, run, jobs[1:], 2)
     return {

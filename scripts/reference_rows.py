@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from spred_bench import __version__, records
+from spred_bench import __version__
+from spred_bench.running import records
 from spred_bench.system import timing
 
 HERE = Path(__file__).parent

@@ -37,7 +37,7 @@ def _dispatch(argv: list[str]) -> int:
         from spred_bench import verbs
 
         return verbs.run(argv[0], argv[1:])
-    from spred_bench import composition
+    from spred_bench.running import composition
 
     options, flags = composition.read(argv)
     if options.help:
@@ -53,9 +53,10 @@ def _run_hydra(shown: str, argv: list[str]) -> int:
     """Hand over to hydra, which calls `job` once per run; the worst exit code of the jobs."""
     import hydra
 
-    from spred_bench import composition, sweeping
-    from spred_bench.jobs import Job
-    from spred_bench.listing import config_dir
+    from spred_bench.running import composition
+    from spred_bench.running.listing import config_dir
+    from spred_bench.running.sweeps import sweeping
+    from spred_bench.running.sweeps.jobs import Job
 
     composition.register_resolvers()
     sweeping.register()

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator
 from importlib import metadata
 from pathlib import Path
 
-from spred_bench import composition, listing, preparing, records
+from spred_bench import preparing
 from spred_bench.components import contract
 from spred_bench.errors import Skip, UserError
+from spred_bench.running import composition, listing, records
 from spred_bench.system import locking, timing
 
 _CORE = ("torch", "numpy", "scipy", "pandas", "scikit-learn", "matplotlib", "hydra-core", "omegaconf", "pydantic")

@@ -4,9 +4,9 @@ import argparse
 import os
 from pathlib import Path
 
-from spred_bench import listing
 from spred_bench.components import contract
 from spred_bench.errors import UserError
+from spred_bench.running import listing
 
 
 class _Parser(argparse.ArgumentParser):
@@ -51,7 +51,7 @@ def _version(parser, words) -> int:
 
 def _collect(parser, words) -> int:
     """Merge the runs of a task (or of all) into results/<task>/records.csv and runs.csv."""
-    from spred_bench import collecting
+    from spred_bench.running.sweeps import collecting
 
     parser.add_argument("task", nargs="*", help="tasks; all that have runs when none is named")
     parser.add_argument("--results-dir", type=Path, default=Path("results"))
@@ -115,7 +115,7 @@ def _report(parser, words) -> int:
 
 
 def _write_text(path: Path, text: str) -> None:
-    from spred_bench import records
+    from spred_bench.running import records
 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -137,7 +137,8 @@ def _doctor(parser, words) -> int:
 
 def _prepare(parser, words) -> int:
     """Fetch and check the data of a task (task=..., data=..., data_dir=...), the only command that downloads."""
-    from spred_bench import composition, preparing
+    from spred_bench import preparing
+    from spred_bench.running import composition
 
     parser.add_argument("override", nargs="*", help="as for a run: task=..., data=..., data_dir=...")
     parser.add_argument("--config-dir", help="a folder of configurations beside those of the program, as for a run")

@@ -2,8 +2,8 @@
 
 import yaml
 
-from spred_bench import listing
 from spred_bench.components import contract
+from spred_bench.running import listing
 
 GROUPS = listing.groups()
 

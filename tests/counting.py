@@ -3,9 +3,9 @@
 import time
 from pathlib import Path
 
-from spred_bench import runner
-from spred_bench.plan import Plan, Settings
-from spred_bench.records import Cell
+from spred_bench.running import runner
+from spred_bench.running.plan import Plan, Settings
+from spred_bench.running.records import Cell
 from spred_bench.system import timing
 
 N_CELLS = 5

@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from spred_bench.jobs import Job
+from spred_bench.running.sweeps.jobs import Job
 from spred_bench.training import checkpoint, trainer
 
 STEP_S = 0.002

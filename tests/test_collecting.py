@@ -9,9 +9,9 @@ import counting
 import pandas as pd
 import pytest
 
-from spred_bench.collecting import collect
 from spred_bench.errors import UserError
-from spred_bench.records import RunDirectory
+from spred_bench.running.records import RunDirectory
+from spred_bench.running.sweeps.collecting import collect
 from spred_bench.system import locking, pool
 
 

@@ -10,7 +10,7 @@ import yaml
 from contracts import GROUPS, build_all
 from sklearn.linear_model import Lasso
 
-from spred_bench import lasso, listing, plan, records, runner
+from spred_bench import lasso
 from spred_bench.components import contract
 from spred_bench.components.models.mlp import Mlp
 from spred_bench.components.solvers import cd
@@ -18,6 +18,7 @@ from spred_bench.errors import Skip
 from spred_bench.experiments.judging.monitor import Monitor
 from spred_bench.lasso import LassoProblem
 from spred_bench.reporting import plots
+from spred_bench.running import listing, plan, records, runner
 from spred_bench.sparse_coding import learning
 from spred_bench.sparse_coding.learning import CodingProblem
 
@@ -163,7 +164,7 @@ def smoke_runs(tmp_path_factory):
     """Every task run once at scale=smoke; {task: (plan, outcome, records)}."""
     from hydra import compose, initialize_config_dir
 
-    from spred_bench import composition
+    from spred_bench.running import composition
 
     composition.register_resolvers()
     folder = tmp_path_factory.mktemp("smoke")

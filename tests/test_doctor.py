@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from spred_bench import doctor, listing
+from spred_bench import doctor
 from spred_bench.components import contract
 from spred_bench.errors import Skip, UserError
+from spred_bench.running import listing
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ import pandas as pd
 import pytest
 from omegaconf import OmegaConf
 
-from spred_bench import composition, listing
 from spred_bench.errors import UserError
+from spred_bench.running import composition, listing
 
 SWEEP = """\
 # @package _global_

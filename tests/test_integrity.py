@@ -12,8 +12,9 @@ import counting
 import pytest
 import yaml
 
-from spred_bench import collecting, records, runner
 from spred_bench.errors import UserError
+from spred_bench.running import records, runner
+from spred_bench.running.sweeps import collecting
 from spred_bench.system import timing
 
 

@@ -5,12 +5,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from spred_bench import runner
 from spred_bench.components.tasks import landscape
 from spred_bench.components.tasks.landscape import Task
 from spred_bench.errors import UserError
-from spred_bench.plan import assemble
 from spred_bench.reporting.plots import landscape as figure_file
+from spred_bench.running import runner
+from spred_bench.running.plan import assemble
 
 AXIS = np.linspace(-2, 2, 401)  # steps of 0.01
 

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 import torch
 
-from spred_bench import lasso, redundancy, runner
+from spred_bench import lasso, redundancy
 from spred_bench.components.data.gaussian import Source as Gaussian
 from spred_bench.components.data.orthogonal import Source as Orthogonal
 from spred_bench.components.tasks.lasso_orthogonal import METHODS, Task, separated
@@ -14,6 +14,7 @@ from spred_bench.errors import UserError
 from spred_bench.experiments import stacked_lasso
 from spred_bench.lasso import LassoProblem
 from spred_bench.reporting import plots
+from spred_bench.running import runner
 
 RATES = [1.0, 0.1, 0.01, 0.001]
 

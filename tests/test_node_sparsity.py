@@ -15,8 +15,8 @@ from spred_bench.components.tasks.node_sparsity import Task
 from spred_bench.experiments import nodes, splits
 from spred_bench.experiments.network_training import Recipe
 from spred_bench.experiments.nodes import Criteria
-from spred_bench.records import Cell
 from spred_bench.reporting.plots import node_sparsity as plot
+from spred_bench.running.records import Cell
 from spred_bench.training.checkpoint import Checkpoints
 from spred_bench.training.trainer import Trainer
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from spred_bench import composition, plan, records
+from spred_bench.running import composition, plan, records
 
 REFERENCE = Path(__file__).parent.parent / "results" / "reference"
 

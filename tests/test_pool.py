@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from spred_bench import local_pool
+from spred_bench.running.sweeps import local_pool
 from spred_bench.system import pool, timing
 
 

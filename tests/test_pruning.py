@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 import torch
 
-from spred_bench import plan, runner
 from spred_bench.components.data.digits import Source
 from spred_bench.components.methods import l1, random, spred, weight_decay
 from spred_bench.components.methods import str as soft_threshold
@@ -15,6 +14,7 @@ from spred_bench.experiments.network_training import Recipe, accuracy
 from spred_bench.experiments.pruning import masking, training
 from spred_bench.experiments.splits import to_device
 from spred_bench.networks import sparsity
+from spred_bench.running import plan, runner
 from spred_bench.training import checkpoint
 
 SPRED = {"_target_": "spred_bench.components.methods.spred.Method", "init": "independent", "lr_multiplier": 5}

@@ -2,9 +2,9 @@
 
 import pytest
 
-from spred_bench import records
 from spred_bench.errors import UserError
-from spred_bench.records import Cell
+from spred_bench.running import records
+from spred_bench.running.records import Cell
 
 
 def entry(cell: str, status="done", value=1.0):

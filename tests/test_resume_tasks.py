@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import slow_training
 
-from spred_bench import composition
+from spred_bench.running import composition
 from spred_bench.system import pool
 
 NODES = ["task=node_sparsity", "scale=smoke", "method=weight_decay", "model.mlp.activation=relu", "device=cpu"]

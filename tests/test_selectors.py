@@ -6,10 +6,10 @@ import sys
 import numpy as np
 import pytest
 
-from spred_bench import composition, listing
 from spred_bench.components import contract
 from spred_bench.components.selectors import Split
 from spred_bench.errors import Skip
+from spred_bench.running import composition, listing
 
 SELECTORS = listing.groups()["selector"]
 

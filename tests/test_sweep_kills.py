@@ -11,7 +11,7 @@ import counting
 import pandas as pd
 import pytest
 
-from spred_bench import closing, collecting
+from spred_bench.running.sweeps import closing, collecting
 from spred_bench.system import pool
 
 RUNS, KILLS = 200, 50

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from spred_bench import runner
 from spred_bench.components.tasks.theorems import Task
 from spred_bench.experiments import equivalence
+from spred_bench.running import runner
 
 
 @pytest.mark.parametrize("problem", [equivalence.lasso, equivalence.logistic, equivalence.group_lasso])

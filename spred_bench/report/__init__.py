@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from spred_bench import __version__, records
+from spred_bench import __version__
 from spred_bench.reporting import plots
 from spred_bench.reporting.claims import evidence, printing, rules, verdicts
 from spred_bench.reporting.claims.evidence import Folder
+from spred_bench.running import records
 
 _DPI = 150
 

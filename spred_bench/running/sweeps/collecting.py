@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from spred_bench import records
 from spred_bench.errors import UserError
+from spred_bench.running import records
 from spred_bench.system import locking
 
 

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from spred_bench import plan as plans
-from spred_bench import records, runner
 from spred_bench.errors import Busy, UserError
+from spred_bench.running import plan as plans
+from spred_bench.running import records, runner
 from spred_bench.system import distributed, signals
 
 _in_full = warnings.formatwarning
@@ -69,7 +69,7 @@ class Job:
             if self.sweep_file:
                 print(f"{plan.name} {plan.run_id}: {outcome}")
             else:
-                from spred_bench import summary  # loads pandas
+                from spred_bench.running import summary  # loads pandas
 
                 summary.show(plan, outcome)
         except UserError as error:

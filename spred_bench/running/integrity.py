@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Mapping
 
 import yaml
 
-from spred_bench import records
 from spred_bench.errors import UserError
-from spred_bench.records import RunDirectory
+from spred_bench.running import records
+from spred_bench.running.records import RunDirectory
 
 _MENDING = "put it back, move the directory away, or start over with force=true"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
 
-from spred_bench import closing
+from spred_bench.running.sweeps import closing
 from spred_bench.system import pool, timing
 
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from spred_bench import records
 from spred_bench.errors import UserError
+from spred_bench.running import records
 from spred_bench.system import locking
 
 _LISTED = 30  # a longer sweep shows only the runs that are not done
@@ -93,8 +93,8 @@ def show(fates: Sequence[Fate]) -> int:
 
 def gather(experiment: str, runs: Sequence[Path]) -> None:
     """Merge the runs of an experiment into <results>/<experiment> and draw their figures there."""
-    from spred_bench import collecting
     from spred_bench.reporting import plots
+    from spred_bench.running.sweeps import collecting
 
     target = runs[0].parent.parent / experiment
     try:

@@ -14,10 +14,10 @@ from hydra.types import RunMode
 from omegaconf import OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
-from spred_bench import plan, records
 from spred_bench.components import contract
 from spred_bench.errors import UserError
-from spred_bench.listing import config_dir, groups
+from spred_bench.running import plan, records
+from spred_bench.running.listing import config_dir, groups
 
 # Launchers that come with an extra of the package.
 _EXTRAS = {"joblib": "parallel", "submitit_local": "hpc", "submitit_slurm": "hpc"}

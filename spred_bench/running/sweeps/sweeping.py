@@ -11,9 +11,10 @@ from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn, JobStatus
 from omegaconf import OmegaConf, open_dict
 
-from spred_bench import closing, composition
-from spred_bench.jobs import Job, Result
-from spred_bench.local_pool import LocalPool
+from spred_bench.running import composition
+from spred_bench.running.sweeps import closing
+from spred_bench.running.sweeps.jobs import Job, Result
+from spred_bench.running.sweeps.local_pool import LocalPool
 from spred_bench.system import signals
 
 

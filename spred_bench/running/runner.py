@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from spred_bench import __version__, integrity, records
+from spred_bench import __version__
 from spred_bench.errors import Skip, UserError
-from spred_bench.plan import Plan
-from spred_bench.progress import show as _progress
-from spred_bench.records import Cell, RunDirectory
+from spred_bench.running import integrity, records
+from spred_bench.running.plan import Plan
+from spred_bench.running.progress import show as _progress
+from spred_bench.running.records import Cell, RunDirectory
 from spred_bench.system import allocation, distributed, signals, timing
 
 # What the manifest keeps of the attempts before the last one.

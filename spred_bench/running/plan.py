@@ -8,9 +8,9 @@ from typing import Annotated, Any, Literal
 
 import pydantic
 
-from spred_bench import records
 from spred_bench.components import contract
 from spred_bench.errors import UserError
+from spred_bench.running import records
 
 # Component groups: a task that takes one has a parameter of its name.
 GROUPS = ("data", "solver", "method", "model", "protocol", "selector", "learner")
