@@ -34,7 +34,7 @@ def _dispatch(argv: list[str]) -> int:
     if argv[:1] in (["--version"], ["--help"], ["-h"]):
         argv = [{"-h": "help"}.get(argv[0], argv[0].lstrip("-")), *argv[1:]]
     if argv and re.fullmatch(r"[a-z]+", argv[0]):
-        from spred_bench import verbs
+        from spred_bench.commands import verbs
 
         return verbs.run(argv[0], argv[1:])
     from spred_bench.running import composition

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from spred_bench import doctor
+from spred_bench.commands import doctor
 from spred_bench.components import contract
 from spred_bench.errors import Skip, UserError
 from spred_bench.running import listing

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from spred_bench import report
+from spred_bench.commands import report
 from spred_bench.reporting import plots
 from spred_bench.reporting.claims import evidence, rules, verdicts
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from importlib import metadata
 from pathlib import Path
 
-from spred_bench import preparing
+from spred_bench.commands import preparing
 from spred_bench.components import contract
 from spred_bench.errors import Skip, UserError
 from spred_bench.running import composition, listing, records

@@ -104,7 +104,7 @@ def _claims(parser, words) -> int:
 
 def _report(parser, words) -> int:
     """Write one HTML file with the claims, every figure, settings, commands, hardware and versions."""
-    from spred_bench import report
+    from spred_bench.commands import report
     from spred_bench.reporting.claims import evidence
 
     parser.add_argument("results", nargs="?", type=Path, help=f"folder of results (default: {evidence.REFERENCE})")
@@ -127,7 +127,7 @@ def _write_text(path: Path, text: str) -> None:
 
 def _doctor(parser, words) -> int:
     """Examine this machine: packages, devices, threads, solvers, launchers, data, disk. Exit code 1 for a problem."""
-    from spred_bench import doctor
+    from spred_bench.commands import doctor
 
     parser.add_argument("--results-dir", type=Path, default=Path("results"))
     parser.add_argument("--data-dir", type=Path, default=Path(os.environ.get("SPRED_DATA_DIR", "data")))
@@ -137,7 +137,7 @@ def _doctor(parser, words) -> int:
 
 def _prepare(parser, words) -> int:
     """Fetch and check the data of a task (task=..., data=..., data_dir=...), the only command that downloads."""
-    from spred_bench import preparing
+    from spred_bench.commands import preparing
     from spred_bench.running import composition
 
     parser.add_argument("override", nargs="*", help="as for a run: task=..., data=..., data_dir=...")
