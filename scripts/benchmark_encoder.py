@@ -23,7 +23,7 @@ from sklearn.decomposition import sparse_encode
 from spred_bench import __version__
 from spred_bench.components.data.patch_folder import Source
 from spred_bench.sparse_coding import encode, objective
-from spred_bench.system import timing
+from spred_bench.system import machine
 
 COLUMNS = ["task", "method", "n_patches", "n_atoms", "kappa", "l1_strength", "repeat", "metric", "value", "status"]
 N_PATCHES, N_ATOMS, KAPPA, REPEATS, SHARE = 10_000, 2048, 1.4, 3, 20
@@ -96,8 +96,8 @@ def main() -> None:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-    stamp = {"spred_bench": __version__, "git": timing.git_state(Path(__file__).parent), "start": start}
-    (target / "run.json").write_text(json.dumps(stamp | {"environment": timing.environment()}, indent=2) + "\n")
+    stamp = {"spred_bench": __version__, "git": machine.git_state(Path(__file__).parent), "start": start}
+    (target / "run.json").write_text(json.dumps(stamp | {"environment": machine.environment()}, indent=2) + "\n")
 
 
 if __name__ == "__main__":

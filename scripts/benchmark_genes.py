@@ -21,10 +21,10 @@ import numpy as np
 
 from spred_bench import __version__
 from spred_bench.reporting import plots
-from spred_bench.running import records
-from spred_bench.system import timing
+from spred_bench.reporting.rows import FIRST_COLUMNS, LAST_COLUMNS
+from spred_bench.system import machine
 
-COLUMNS = [*records.FIRST_COLUMNS, "n_samples", "n_features", "n_classes", "repeat", *records.LAST_COLUMNS]
+COLUMNS = [*FIRST_COLUMNS, "n_samples", "n_features", "n_classes", "repeat", *LAST_COLUMNS]
 FILES = ("ALLAML", "GLIOMA")
 SIMULATED = (5_000, 20_000, 55_000)
 N_SAMPLES, N_CLASSES, N_MODULES, N_INFORMATIVE = 300, 4, 50, 30
@@ -108,7 +108,7 @@ def fit_here(method: str, name: str, data_dir: Path, seed: int) -> dict:
     start = time.perf_counter()
     found = METHODS[method](X, y)
     shape = {"n_samples": len(X), "n_features": X.shape[1], "n_classes": int(y.max()) + 1}
-    return {**shape, "fit_s": time.perf_counter() - start, "peak_bytes": timing.peak_memory_bytes(), **found}
+    return {**shape, "fit_s": time.perf_counter() - start, "peak_bytes": machine.peak_memory_bytes(), **found}
 
 
 def lacking(method: str, name: str) -> str:
@@ -167,8 +167,10 @@ def main() -> None:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-    stamp = {"spred_bench": __version__, "git": timing.git_state(Path(__file__).parent), "start": start}
-    (options.output / "run.json").write_text(json.dumps(stamp | {"environment": timing.environment()}, indent=2) + "\n")
+    stamp = {"spred_bench": __version__, "git": machine.git_state(Path(__file__).parent), "start": start}
+    (options.output / "run.json").write_text(
+        json.dumps(stamp | {"environment": machine.environment()}, indent=2) + "\n"
+    )
     plots.draw_file(options.output)
 
 

@@ -21,7 +21,7 @@ from torch import nn
 from spred_bench.components.methods.spred import Method as Spred
 from spred_bench.components.methods.weight_decay import Method as WeightDecay
 from spred_bench.components.models.resnet18 import Model
-from spred_bench.system import timing
+from spred_bench.system import machine
 from spred_bench.system.allocation import keep_freed_memory
 from spred_bench.system.device import FlushDenormals, resolve_device
 from spred_bench.training import optimizers
@@ -134,7 +134,7 @@ def main() -> None:
         step = Step(options.memory_of, options)
         for _ in range(3):
             step.seconds()
-        print(timing.peak_memory_bytes(step.device))
+        print(machine.peak_memory_bytes(step.device))
         return
     measurement, lines = Measurement("spred_overhead", options.folder, KEYS), []
     with FlushDenormals():

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from spred_bench.running.sweeps.collecting import collect
-from spred_bench.system import timing
+from spred_bench.system import machine
 
 ROOT = Path(__file__).parent.parent
 # Networks and images of fig5_small.
@@ -63,7 +63,7 @@ def main(words: list[str]) -> int:
     for name in names or known:
         if name not in known:
             sys.exit(f"{name}: no such reference; known: {', '.join(known)}")
-        state = timing.git_state(ROOT)
+        state = machine.git_state(ROOT)
         if state is None or state["dirty"]:
             sys.exit("uncommitted changes: commit them first, so that the rows name the code that made them")
         if name in MEASUREMENTS:

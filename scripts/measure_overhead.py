@@ -11,9 +11,9 @@ from pathlib import Path
 
 from reference_rows import Measurement
 
+from spred_bench.reporting.rows import Cell
 from spred_bench.running import runner
 from spred_bench.running.plan import Plan, Settings
-from spred_bench.running.records import Cell
 from spred_bench.running.sweeps import collecting
 from spred_bench.system import pool
 

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from spred_bench import __version__
-from spred_bench.running import records
-from spred_bench.system import timing
+from spred_bench.reporting.rows import FIRST_COLUMNS, LAST_COLUMNS
+from spred_bench.system import machine
 
 HERE = Path(__file__).parent
 
@@ -33,10 +33,10 @@ class Measurement:
         """Write both files; `settings` go into run.json."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with open(self.folder / "records.csv", "w", newline="") as file:
-            columns = [*records.FIRST_COLUMNS, *self.keys, *records.LAST_COLUMNS]
+            columns = [*FIRST_COLUMNS, *self.keys, *LAST_COLUMNS]
             writer = csv.DictWriter(file, columns, lineterminator="\n")
             writer.writeheader()
             writer.writerows(self.rows)
-        stamp = {"spred_bench": __version__, "git": timing.git_state(HERE), "start": self.start, **settings}
-        text = json.dumps({**stamp, "environment": timing.environment()}, indent=2)
+        stamp = {"spred_bench": __version__, "git": machine.git_state(HERE), "start": self.start, **settings}
+        text = json.dumps({**stamp, "environment": machine.environment()}, indent=2)
         (self.folder / "run.json").write_text(f"{text}\n")

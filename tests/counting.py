@@ -3,10 +3,10 @@
 import time
 from pathlib import Path
 
+from spred_bench.reporting.rows import Cell
 from spred_bench.running import runner
 from spred_bench.running.plan import Plan, Settings
-from spred_bench.running.records import Cell
-from spred_bench.system import timing
+from spred_bench.system import machine
 
 N_CELLS = 5
 
@@ -48,5 +48,5 @@ def run(results: Path, seed: int, pause_s: float = 0.0) -> str:
 def run_slowly(arguments: tuple[str, int]) -> str:
     """The same for a pool, without the stamps of the machine and of git, which cost more than the run."""
     results, seed = arguments
-    timing.environment, timing.git_state = dict, lambda path: None
+    machine.environment, machine.git_state = dict, lambda path: None
     return run(Path(results), seed, pause_s=0.01)

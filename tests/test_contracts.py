@@ -18,7 +18,8 @@ from spred_bench.errors import Skip
 from spred_bench.experiments.judging.monitor import Monitor
 from spred_bench.lasso import LassoProblem
 from spred_bench.reporting import plots
-from spred_bench.running import listing, plan, records, runner
+from spred_bench.reporting.rows import FIRST_COLUMNS, LAST_COLUMNS, STATUSES
+from spred_bench.running import listing, plan, runner
 from spred_bench.sparse_coding import learning
 from spred_bench.sparse_coding.learning import CodingProblem
 
@@ -183,9 +184,9 @@ def test_tasks_run_at_smoke_scale_and_write_valid_records(name, smoke_runs):
     assembled, outcome, table = smoke_runs[name]
     assert isinstance(assembled, plan.Plan) and assembled.name == name
     assert outcome.failed == 0 and outcome.done > 0
-    expected = [*records.FIRST_COLUMNS, *assembled.task.key_columns, *records.LAST_COLUMNS]
+    expected = [*FIRST_COLUMNS, *assembled.task.key_columns, *LAST_COLUMNS]
     assert list(table.columns) == expected
-    assert set(table["status"]) <= set(records.STATUSES)
+    assert set(table["status"]) <= set(STATUSES)
     assert table["metric"].notna().all() and (table["task"] == name).all()
     penalised = table.dropna(subset=["kappa"])
     np.testing.assert_allclose(penalised["l1_strength"], 2 * penalised["kappa"])

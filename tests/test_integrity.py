@@ -15,7 +15,7 @@ import yaml
 from spred_bench.errors import UserError
 from spred_bench.running import records, runner
 from spred_bench.running.sweeps import collecting
-from spred_bench.system import timing
+from spred_bench.system import machine
 
 
 @pytest.fixture
@@ -157,7 +157,7 @@ def test_a_run_continued_by_other_code_says_so_and_remembers_both(tmp_path, monk
     said = []
     for sha, missing in (("a", True), ("b", False), ("b", False)):
         task = counting.Task(0)
-        monkeypatch.setattr(timing, "git_state", lambda path, sha=sha: {"sha": sha, "dirty": False})
+        monkeypatch.setattr(machine, "git_state", lambda path, sha=sha: {"sha": sha, "dirty": False})
         if missing:
             task.run = lambda cell: 1 / cell.keys["part"] and counting.Task(0).run(cell)  # part 0 fails
         said.append([])

@@ -6,7 +6,7 @@ import pytest
 from spred_bench.components.data.gaussian import Source
 from spred_bench.components.solvers import fista
 from spred_bench.components.tasks.lasso_scaling import Task
-from spred_bench.running.records import FIRST_COLUMNS, LAST_COLUMNS
+from spred_bench.reporting.rows import FIRST_COLUMNS, LAST_COLUMNS
 from spred_bench.running.runner import run_cell
 
 COLUMNS = [*FIRST_COLUMNS, *Task.key_columns, *LAST_COLUMNS]

@@ -42,7 +42,7 @@ def test_time_limit_and_divergence_end_a_run(problem):
 def clock(monkeypatch):
     """A clock that only moves when told: `clock.now += 3`."""
     clock = SimpleNamespace(now=100.0)
-    monkeypatch.setattr("spred_bench.system.timing.time.perf_counter", lambda: clock.now)
+    monkeypatch.setattr("spred_bench.system.stopwatch.time.perf_counter", lambda: clock.now)
     return clock
 
 

@@ -16,7 +16,7 @@ from spred_bench.experiments import nodes, splits
 from spred_bench.experiments.network_training import Recipe
 from spred_bench.experiments.nodes import Criteria
 from spred_bench.reporting.plots import node_sparsity as plot
-from spred_bench.running.records import Cell
+from spred_bench.reporting.rows import Cell
 from spred_bench.training.checkpoint import Checkpoints
 from spred_bench.training.trainer import Trainer
 

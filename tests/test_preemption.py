@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 import torch
 
+from spred_bench.reporting.rows import Cell
 from spred_bench.running import runner
-from spred_bench.running.records import Cell
 from spred_bench.system import signals
 from spred_bench.training.callbacks import at, every, recorder
 from spred_bench.training.checkpoint import Checkpoints

@@ -3,8 +3,9 @@
 import pytest
 
 from spred_bench.errors import UserError
+from spred_bench.reporting.rows import Cell
 from spred_bench.running import records
-from spred_bench.running.records import Cell
+from spred_bench.system import files
 
 
 def entry(cell: str, status="done", value=1.0):
@@ -66,9 +67,9 @@ def test_a_row_with_an_undeclared_column_is_an_error_not_a_loss(run):
 
 def test_write_atomic_leaves_the_old_file_when_writing_fails(tmp_path):
     target = tmp_path / "file"
-    records.write_atomic(target, "old")
+    files.write_atomic(target, "old")
     with pytest.raises(TypeError):
-        records.write_atomic(target, 3)
+        files.write_atomic(target, 3)
     assert target.read_text() == "old"
     assert list(tmp_path.iterdir()) == [target]
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from spred_bench.system import timing
-from spred_bench.system.timing import Stopwatch, environment, git_state, peak_memory_bytes
+from spred_bench.system import stopwatch
+from spred_bench.system.machine import environment, git_state, peak_memory_bytes
+from spred_bench.system.stopwatch import Stopwatch
 
 
 @pytest.fixture
@@ -23,7 +24,7 @@ def clock(monkeypatch):
             self.now += seconds
 
     clock = Clock()
-    monkeypatch.setattr(timing.time, "perf_counter", lambda: clock.now)
+    monkeypatch.setattr(stopwatch.time, "perf_counter", lambda: clock.now)
     return clock
 
 
@@ -105,9 +106,9 @@ def test_environment_is_plain_and_names_the_machine():
 def test_timing_and_the_stamp_do_not_load_torch():
     code = """
         import sys
-        from spred_bench import timing
-        timing.Stopwatch("cpu").start()
-        stamp = timing.environment()
+        from spred_bench.system import machine, stopwatch
+        stopwatch.Stopwatch("cpu").start()
+        stamp = machine.environment()
         assert stamp["threads"]["torch"] is None and stamp["cuda"] is None
         assert "torch" not in sys.modules
     """
@@ -135,7 +136,7 @@ def test_git_state(tmp_path):
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system's own count is taken")
 def test_peak_memory_is_in_bytes_and_the_process_own_whatever_started_it():
     assert peak_memory_bytes() > 2**23
-    script = "from spred_bench.system.timing import peak_memory_bytes; print(peak_memory_bytes())"
+    script = "from spred_bench.system.machine import peak_memory_bytes; print(peak_memory_bytes())"
     thin, fat = (
         f"{ballast}; import subprocess, sys; print(subprocess.run([sys.executable, '-c', {script!r}], "
         "capture_output=True, text=True).stdout)"

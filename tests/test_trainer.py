@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from spred_bench.system.timing import Stopwatch
+from spred_bench.system.stopwatch import Stopwatch
 from spred_bench.training import schedules
 from spred_bench.training.batches import Minibatches
 from spred_bench.training.callbacks import When, every, recorder

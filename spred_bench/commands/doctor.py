@@ -11,7 +11,7 @@ from spred_bench.commands import preparing
 from spred_bench.components import contract
 from spred_bench.errors import Skip, UserError
 from spred_bench.running import composition, listing, records
-from spred_bench.system import locking, timing
+from spred_bench.system import locking, machine
 
 _CORE = ("torch", "numpy", "scipy", "pandas", "scikit-learn", "matplotlib", "hydra-core", "omegaconf", "pydantic")
 _LITTLE_BYTES = 1 << 30
@@ -57,17 +57,17 @@ def _program() -> Iterator[Finding]:
 
 
 def _machine() -> Iterator[Finding]:
-    machine = timing.environment()
-    yield OK, "system", f"Python {machine['python']}, {machine['platform']}"
-    memory = machine.get("ram_bytes")
+    here = machine.environment()
+    yield OK, "system", f"Python {here['python']}, {here['platform']}"
+    memory = here.get("ram_bytes")
     size = f", {memory / 2**30:.0f} GiB" if memory else ""
-    yield OK, "processor", f"{machine['cpu']}, {machine['cores_allowed']} of {machine['cores']} cores usable{size}"
-    threads = ", ".join(f"{name}={value}" for name, value in machine["threads"].items() if value is not None)
+    yield OK, "processor", f"{here['cpu']}, {here['cores_allowed']} of {here['cores']} cores usable{size}"
+    threads = ", ".join(f"{name}={value}" for name, value in here["threads"].items() if value is not None)
     yield OK, "threads", threads or "not limited"
-    for library in machine["blas"]:
+    for library in here["blas"]:
         words = [str(library[key]) for key in ("internal_api", "version", "architecture") if library.get(key)]
         yield OK, library.get("user_api", "library"), f"{' '.join(words)}, {library.get('num_threads')} threads"
-    yield from _devices(machine["cuda"])
+    yield from _devices(here["cuda"])
 
 
 def _devices(cuda: dict | None) -> Iterator[Finding]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from spred_bench.components import contract
 from spred_bench.errors import UserError
 from spred_bench.running import listing
+from spred_bench.system.files import write_atomic
 
 
 class _Parser(argparse.ArgumentParser):
@@ -115,11 +116,10 @@ def _report(parser, words) -> int:
 
 
 def _write_text(path: Path, text: str) -> None:
-    from spred_bench.running import records
 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        records.write_atomic(path, text)
+        write_atomic(path, text)
     except OSError as error:
         raise UserError(f"--output {path}: cannot write ({error.strerror})") from None
     print(path)

@@ -12,6 +12,7 @@ import yaml
 from spred_bench.errors import UserError
 from spred_bench.running import records
 from spred_bench.running.records import RunDirectory
+from spred_bench.system import files
 
 _MENDING = "put it back, move the directory away, or start over with force=true"
 
@@ -47,7 +48,7 @@ def restore_records(plan, directory: RunDirectory, report: Callable[[str], None]
     if path.exists() and path.read_bytes() == expected.encode():
         return
     if path.exists():
-        with records.writing(path):
+        with files.writing(path):
             os.replace(path, path.with_suffix(".csv.damaged"))
         report(
             f"note: {path} was truncated or edited; written anew from the journal, the old one is {path.name}.damaged"

@@ -4,12 +4,13 @@ import ast
 from pathlib import Path
 
 from spred_bench.errors import UserError
+from spred_bench.system.files import PACKAGE
 
 
 def config_dir() -> Path:
     """Folder of the yaml tree: inside the package when installed from a wheel, beside it in a checkout."""
-    packaged = Path(__file__).parent / "configs"
-    return packaged if packaged.is_dir() else Path(__file__).parent.parent / "configs"
+    packaged = PACKAGE / "configs"
+    return packaged if packaged.is_dir() else PACKAGE.parent / "configs"
 
 
 def groups() -> dict[str, list[str]]:
@@ -60,7 +61,7 @@ def show_info(name: str) -> str:
 
 def _module_docstring(module: str) -> str:
     """Docstring of a module, without importing it (torch takes seconds)."""
-    path = Path(__file__).parent.joinpath(*module.split(".")[1:]).with_suffix(".py")
+    path = PACKAGE.joinpath(*module.split(".")[1:]).with_suffix(".py")
     return (ast.get_docstring(ast.parse(path.read_text())) or "") if path.exists() else ""
 
 
@@ -104,10 +105,10 @@ def version() -> str:
     from importlib.metadata import version as installed
 
     from spred_bench import __version__
-    from spred_bench.system import timing
+    from spred_bench.system import machine
 
     parts = [f"spred-bench {__version__}"]
-    git = timing.git_state(Path(__file__).parent)
+    git = machine.git_state(PACKAGE)
     if git:
         parts[0] += f" ({git['sha'][:10]}{' with changes' if git['dirty'] else ''})"
     for name in ("torch", "hydra-core"):

@@ -22,41 +22,16 @@ import tempfile
 import zlib
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from spred_bench.errors import Busy, UserError
+from spred_bench.reporting.rows import FIRST_COLUMNS, LAST_COLUMNS, Cell
 from spred_bench.system import locking
+from spred_bench.system.files import write_atomic, writing
 
 SCHEMA_VERSION = 1
-LIST_END = ";"  # after every item of a field that holds several: a single number stays text
-FIRST_COLUMNS = ("run_id", "task", "dataset", "method", "seed")
-LAST_COLUMNS = ("step", "time_s", "split", "metric", "value", "status", "note")
-STATUSES = ("done", "max_steps", "diverged", "timeout", "skipped", "failed")
-# A cell with one of these is not run again; the others may succeed next time.
-FINAL = ("done", "max_steps", "diverged", "timeout")
 # These say where a run lives and how it is run, not what it computes.
 NOT_IDENTITY = ("results_dir", "data_dir", "force")
-
-
-@dataclass(frozen=True)
-class Cell:
-    """Identity of one unit of work; `keys` holds what tells it from its neighbours, by column name."""
-
-    dataset: str = ""
-    method: str = ""
-    seed: int | None = None
-    keys: Mapping = field(default_factory=dict)
-
-    @property
-    def id(self) -> str:
-        """A readable, unique key: 'gaussian/cd/seed=0/lambda_ratio=0.1'."""
-        parts = [self.dataset, self.method, "" if self.seed is None else f"seed={self.seed}"]
-        return "/".join(filter(None, [*parts, *(f"{key}={value}" for key, value in self.keys.items())]))
-
-    def columns(self) -> dict:
-        """The values every row of the cell carries."""
-        return {"dataset": self.dataset, "method": self.method, "seed": self.seed, **self.keys}
 
 
 def identity(config: Mapping) -> dict:
@@ -81,36 +56,6 @@ def _with_first_names(value):
     if isinstance(named.get("_target_"), str):
         named["_target_"] = re.sub(r"^spred_bench\.components\.", "spred_bench.", named["_target_"])
     return named
-
-
-@contextmanager
-def writing(path: Path):
-    """Turn what the file system refuses (disk full, read-only, quota) into a line for the user."""
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise UserError(
-            f"{path}: cannot write ({reason}); finished cells are kept, and the same command continues"
-        ) from None
-
-
-def write_atomic(path: Path, content: str | bytes) -> None:
-    """Write beside and rename: a reader sees the old file or the new one, never a part."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content.encode() if isinstance(content, str) else content)
-            file.flush()
-            os.fsync(file.fileno())
-        # mkstemp makes files private; results are for sharing, within the user's umask.
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 class RunDirectory:

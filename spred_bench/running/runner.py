@@ -11,11 +11,13 @@ from pathlib import Path
 
 from spred_bench import __version__
 from spred_bench.errors import Skip, UserError
+from spred_bench.reporting.rows import FINAL, Cell
 from spred_bench.running import integrity, records
 from spred_bench.running.plan import Plan
 from spred_bench.running.progress import show as _progress
-from spred_bench.running.records import Cell, RunDirectory
-from spred_bench.system import allocation, distributed, signals, timing
+from spred_bench.running.records import RunDirectory
+from spred_bench.system import allocation, distributed, machine, signals
+from spred_bench.system.files import PACKAGE
 
 # What the manifest keeps of the attempts before the last one.
 _ATTEMPT = ("status", "command", "spred_bench", "git", "start", "end")
@@ -83,7 +85,7 @@ def run(plan: Plan, command: str, report: Callable[[str], None] = print, launch:
             previous = {}
         else:
             integrity.require_same_run(plan, directory, [cell.id for cell in cells])
-        finished = {key: entry for key, entry in directory.cells().items() if entry["status"] in records.FINAL}
+        finished = {key: entry for key, entry in directory.cells().items() if entry["status"] in FINAL}
         outcome = Outcome(directory.path)
         todo = [(index, cell) for index, cell in enumerate(cells) if cell.id not in finished]
         outcome.reused = len(cells) - len(todo)
@@ -158,8 +160,8 @@ def _begin(plan: Plan, directory: RunDirectory, command: str, launch: str, previ
         "launch": launch,
         "config": dict(plan.config),
         "spred_bench": __version__,
-        "git": timing.git_state(Path(__file__).parent),
-        "environment": timing.environment(),
+        "git": machine.git_state(PACKAGE),
+        "environment": machine.environment(),
         "data": plan.task.provenance() if hasattr(plan.task, "provenance") else {},
         "start": _now(),
         # Finished cells are kept: what made them is not forgotten.
@@ -184,6 +186,6 @@ def _now() -> str:
 
 
 def _warn_if_other_code(manifest: Mapping, report) -> None:
-    now = timing.git_state(Path(__file__).parent)
+    now = machine.git_state(PACKAGE)
     if manifest.get("spred_bench") != __version__ or (now and manifest.get("git") not in (None, now)):
         report("note: these rows were made by another version of the code; force=true makes them again")

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from spred_bench.reporting import plots
-from spred_bench.running.records import write_atomic, writing
+from spred_bench.system.files import write_atomic, writing
 
 
 def show(plan, outcome) -> None:

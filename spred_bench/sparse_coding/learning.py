@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from spred_bench.sparse_coding import encode, objective
-from spred_bench.system.timing import Stopwatch, added_bytes, reset_peak
+from spred_bench.system.machine import added_bytes, reset_peak
+from spred_bench.system.stopwatch import Stopwatch
 
 # Dictionaries are judged at time_limit_s, and this factor earlier, and again, down to _FIRST of it.
 _TIME_RATIO = 2**0.5

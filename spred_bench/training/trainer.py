@@ -19,7 +19,7 @@ from torch.optim import LBFGS, Optimizer
 
 from spred_bench.system import distributed, signals
 from spred_bench.system.device import FlushDenormals
-from spred_bench.system.timing import Stopwatch
+from spred_bench.system.stopwatch import Stopwatch
 from spred_bench.training.batches import as_batches
 from spred_bench.training.callbacks import Callback, When, with_frequency
 from spred_bench.training.checkpoint import Checkpoints, random_state, set_random_state

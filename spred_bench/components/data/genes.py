@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spred_bench.errors import UserError
-from spred_bench.running.records import LIST_END
+from spred_bench.reporting.rows import LIST_END
 
 
 @dataclass(frozen=True)

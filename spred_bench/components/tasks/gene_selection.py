@@ -16,9 +16,9 @@ from pydantic import NonNegativeInt, PositiveInt
 from spred_bench.components.contract import component, require_data
 from spred_bench.components.data.genes import Expression
 from spred_bench.errors import Skip, UserError
+from spred_bench.reporting.rows import LIST_END, Cell
 from spred_bench.reporting.tables import gene_tables
-from spred_bench.running.records import LIST_END, Cell
-from spred_bench.system.timing import Stopwatch
+from spred_bench.system.stopwatch import Stopwatch
 
 # Names kept of a selection: all of them, but of what is too long to be one only the most important.
 _LONGEST_LIST, _SHORTENED_LIST = 500, 50

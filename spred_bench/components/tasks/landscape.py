@@ -15,7 +15,7 @@ from pydantic import Field, PositiveFloat
 
 from spred_bench.components.contract import component
 from spred_bench.lasso import soft_threshold
-from spred_bench.running.records import Cell
+from spred_bench.reporting.rows import Cell
 
 _FIGURE_KAPPA = 0.5
 

@@ -16,7 +16,7 @@ from spred_bench.components.contract import component, require_data
 from spred_bench.components.data.regression import Regression
 from spred_bench.errors import UserError
 from spred_bench.lasso import LassoProblem
-from spred_bench.running.records import Cell
+from spred_bench.reporting.rows import Cell
 
 # name: (redundant, optimizer)
 METHODS = {

@@ -11,8 +11,8 @@ from spred_bench.components.data.regression import Regression
 from spred_bench.experiments.judging.isolation import ProblemFiles, Worker, solve_here
 from spred_bench.experiments.judging.monitor import ZERO_THRESHOLDS
 from spred_bench.lasso import LassoProblem
+from spred_bench.reporting.rows import Cell
 from spred_bench.reporting.tables.learning_curves import median_time
-from spred_bench.running.records import Cell
 
 # The paper reports spred's time when its zero rate is 75, 90 and 100 % of its converged one.
 _ZERO_RATE_FRACTIONS = (0.75, 0.9, 1.0)

@@ -13,8 +13,8 @@ from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, Pos
 
 from spred_bench.components.contract import component, require_data
 from spred_bench.components.data.images import Images
+from spred_bench.reporting.rows import Cell
 from spred_bench.reporting.tables.lines import Line, fit_line
-from spred_bench.running.records import Cell
 
 # On a CPU, stacking pays as long as the products are too small to fill it; see scripts/benchmark_trainer.py.
 _LARGEST_STACKED_LAYER = 16_384

@@ -14,7 +14,7 @@ from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, Pos
 from spred_bench.components.contract import component, require_data
 from spred_bench.components.data.images import Images
 from spred_bench.errors import Skip
-from spred_bench.running.records import Cell
+from spred_bench.reporting.rows import Cell
 
 Compression = Annotated[float, Field(ge=1)]
 

@@ -13,8 +13,8 @@ from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 from spred_bench.components.contract import component, require_data
 from spred_bench.components.data.patches import Patches
 from spred_bench.errors import UserError
+from spred_bench.reporting.rows import Cell
 from spred_bench.reporting.tables.learning_curves import PROBLEM, median_time, times_to_best_peer
-from spred_bench.running.records import Cell
 
 
 @component

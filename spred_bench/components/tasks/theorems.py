@@ -9,7 +9,7 @@ import pandas as pd
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
 from spred_bench.components.contract import component
-from spred_bench.running.records import Cell
+from spred_bench.reporting.rows import Cell
 
 _PROBLEMS = ("lasso", "lasso_unequal", "logistic", "group_lasso", "local_minima", "variations")
 

@@ -24,6 +24,7 @@ from spred_bench.experiments.judging.monitor import Monitor, Snapshot
 from spred_bench.experiments.judging.worker import warm_up
 from spred_bench.lasso import LassoProblem
 from spred_bench.system import signals
+from spred_bench.system.files import PACKAGE
 from spred_bench.system.threads import settle
 
 # How much longer than its limit a solver may be silent before it is killed: judging an iterate takes time too.
@@ -117,7 +118,7 @@ class Worker:
     def _start(self) -> None:
         theirs_in, ours_out = os.pipe()
         ours_in, theirs_out = os.pipe()
-        package_root = str(Path(__file__).parent.parent)
+        package_root = str(PACKAGE.parent)
         path = os.pathsep.join(filter(None, [package_root, os.environ.get("PYTHONPATH")]))
         try:
             self._process = subprocess.Popen(

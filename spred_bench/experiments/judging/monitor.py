@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from spred_bench.lasso import LassoProblem
+from spred_bench.system.stopwatch import Stopwatch
 from spred_bench.system.threads import one_thread_for_numpy
-from spred_bench.system.timing import Stopwatch
 
 # Weights no larger than this fraction of the largest count as zero: first-order methods on (U, V) reach zero only in
 # the limit. Two thresholds that agree are the test of convergence (paper, Fig. 6).

@@ -21,7 +21,7 @@ from spred_bench.components import contract
 from spred_bench.errors import Skip
 from spred_bench.experiments.judging.monitor import Monitor
 from spred_bench.lasso import LassoProblem
-from spred_bench.system import timing
+from spred_bench.system import machine
 from spred_bench.system.threads import settle
 
 _WARM_UP = {"gap_targets": [1e-3], "time_limit_s": 120.0}
@@ -92,10 +92,10 @@ def _serve(request, X, Y, say) -> None:
     problem = LassoProblem(X, Y, request["alpha"])
     say("warm", warm_up(solver, problem))
     settle()  # also what the parent computed for this problem
-    before = timing.reset_peak()
+    before = machine.reset_peak()
     monitor = _Reporter(say, problem, request["gap_targets"], request["time_limit_s"])
     solver.solve(problem, monitor)
-    say("done", {"status": monitor.status, "added_bytes": timing.added_bytes(before)})
+    say("done", {"status": monitor.status, "added_bytes": machine.added_bytes(before)})
 
 
 def warm_up(solver, problem: LassoProblem) -> float:

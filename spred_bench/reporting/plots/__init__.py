@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from spred_bench.errors import UserError
-from spred_bench.running.records import write_atomic, writing
+from spred_bench.system.files import write_atomic, writing
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

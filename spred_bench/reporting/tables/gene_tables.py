@@ -2,9 +2,9 @@
 
 import pandas as pd
 
+from spred_bench.reporting.rows import LIST_END
 from spred_bench.reporting.tables.intervals import bootstrap, corrected
 from spred_bench.reporting.tables.stability import jaccard, stability
-from spred_bench.running.records import LIST_END
 
 _DATA = ["dataset", "protocol"]
 _METHOD = [*_DATA, "method"]

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from spred_bench.errors import UserError
+from spred_bench.reporting.rows import FINAL
 from spred_bench.running import records
 from spred_bench.system import locking
 
@@ -54,7 +55,7 @@ def settle(fate: Fate, result=None, reason: str = "") -> Fate:
     status = manifest.get("status")
     if status in ("running", "interrupted"):  # it could not write what it had done: the journal knows
         kept = records.read_journal(fate.path / "cells.jsonl").values()
-        fate.cells = {"done": sum(entry["status"] in records.FINAL for entry in kept)}
+        fate.cells = {"done": sum(entry["status"] in FINAL for entry in kept)}
     if locking.is_held(fate.path / ".lock"):
         fate.state, fate.code, fate.text = "running", 1, "a process is still working on it"
     elif status in ("done", "failed"):

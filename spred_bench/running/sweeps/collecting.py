@@ -7,8 +7,9 @@ from pathlib import Path
 import pandas as pd
 
 from spred_bench.errors import UserError
+from spred_bench.reporting.rows import FIRST_COLUMNS, LAST_COLUMNS
 from spred_bench.running import records
-from spred_bench.system import locking
+from spred_bench.system import files, locking
 
 
 def collect(
@@ -65,14 +66,14 @@ def merge(runs: Sequence[Path], target: Path, where: Mapping[str, str] | None = 
         for row in entry["rows"]
     ]
     keys = dict.fromkeys(key for row in rows for key in row)
-    fixed = [*records.FIRST_COLUMNS, *records.LAST_COLUMNS]
-    columns = [*records.FIRST_COLUMNS, *(key for key in keys if key not in fixed), *records.LAST_COLUMNS]
+    fixed = [*FIRST_COLUMNS, *LAST_COLUMNS]
+    columns = [*FIRST_COLUMNS, *(key for key in keys if key not in fixed), *LAST_COLUMNS]
     table = pd.DataFrame(rows, columns=columns).convert_dtypes()
     summary = pd.DataFrame([_run_row(run, manifest) for run, manifest in manifests.items()])
-    with records.writing(target):
+    with files.writing(target):
         target.mkdir(parents=True, exist_ok=True)
-        records.write_atomic(target / "records.csv", table.to_csv(index=False, lineterminator="\n"))
-        records.write_atomic(target / "runs.csv", summary.to_csv(index=False, lineterminator="\n"))
+        files.write_atomic(target / "records.csv", table.to_csv(index=False, lineterminator="\n"))
+        files.write_atomic(target / "runs.csv", summary.to_csv(index=False, lineterminator="\n"))
     return f"{target / 'records.csv'}: {len(table)} rows of {len(manifests)} runs{_remarks(manifests)}"
 
 

@@ -11,15 +11,16 @@ from pathlib import Path
 
 from spred_bench.errors import Busy, UserError
 from spred_bench.running import plan as plans
-from spred_bench.running import records, runner
-from spred_bench.system import distributed, signals
+from spred_bench.running import runner
+from spred_bench.system import distributed, files, signals
+from spred_bench.system.files import PACKAGE
 
 _in_full = warnings.formatwarning
 
 
 def _brief(message, category, filename, lineno, line=None) -> str:
     """Warnings of this program are for its user, and one line; those of libraries name their place."""
-    if Path(filename).is_relative_to(Path(__file__).parent):
+    if Path(filename).is_relative_to(PACKAGE):
         return f"spred-bench: warning: {message}\n"
     return _in_full(message, category, filename, lineno, line)
 
@@ -49,9 +50,9 @@ class Job:
     def write_sweep(self, results_dir: Path, entries: list[dict]) -> None:
         """Put down what each job of a sweep runs, so that a yaml edited while it waits does not change it."""
         self.sweep_file = (results_dir / ".sweep" / f"{self.launch}.jsonl").absolute()
-        with records.writing(self.sweep_file):
+        with files.writing(self.sweep_file):
             self.sweep_file.parent.mkdir(parents=True, exist_ok=True)
-            records.write_atomic(self.sweep_file, "".join(json.dumps(entry) + "\n" for entry in entries))
+            files.write_atomic(self.sweep_file, "".join(json.dumps(entry) + "\n" for entry in entries))
 
     def entries(self) -> list[dict]:
         """What `write_sweep` put down, in the order of the jobs."""

@@ -1,0 +1,40 @@
+"""Files that are whole or absent, and where the package lies."""
+
+import os
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+
+from spred_bench.errors import UserError
+
+PACKAGE = Path(__file__).parent.parent  # the folder spred_bench/
+
+
+@contextmanager
+def writing(path: Path):
+    """Turn what the file system refuses (disk full, read-only, quota) into a line for the user."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise UserError(
+            f"{path}: cannot write ({reason}); finished cells are kept, and the same command continues"
+        ) from None
+
+
+def write_atomic(path: Path, content: str | bytes) -> None:
+    """Write beside and rename: a reader sees the old file or the new one, never a part."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
+            file.flush()
+            os.fsync(file.fileno())
+        # mkstemp makes files private; results are for sharing, within the user's umask.
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(temporary, 0o666 & ~umask)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
