@@ -1,13 +1,11 @@
 """From the words of a command to the identity of its run."""
 
 import json
-from pathlib import Path
 
 import pytest
 
+from paths import REFERENCE
 from spred_bench.running import composition, plan, records
-
-REFERENCE = Path(__file__).parent.parent / "results" / "reference"
 
 
 def made(*words: str) -> plan.Plan:

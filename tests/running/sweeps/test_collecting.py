@@ -5,10 +5,10 @@ import re
 import shutil
 import threading
 
-import counting
 import pandas as pd
 import pytest
 
+import counting
 from spred_bench.errors import UserError
 from spred_bench.running.records import RunDirectory
 from spred_bench.running.sweeps.collecting import collect

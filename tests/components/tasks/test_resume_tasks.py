@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-import slow_training
 
+import slow_training
 from spred_bench.running import composition
 from spred_bench.system import pool
 

@@ -1,15 +1,14 @@
 """Every number among the README's results, and every marked one in docs/, is written from a committed row."""
 
 import shutil
-from pathlib import Path
 
 import pandas as pd
 import pytest
 
 import written_numbers
+from paths import ROOT
 from spred_bench.reporting.claims import evidence
 
-ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 
 

@@ -3,11 +3,11 @@
 import os
 import signal
 
-import counting
 import pandas as pd
 import pytest
 import torch
 
+import counting
 from spred_bench.reporting.rows import Cell
 from spred_bench.running import runner
 from spred_bench.system import signals

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from contracts import GROUPS, build_all, spec_of
 from PIL import Image
 
+from contracts import GROUPS, build_all, spec_of
 from spred_bench.components import contract
 from spred_bench.components.data.genes import Expression
 from spred_bench.components.data.images import Images

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 import torch
 import yaml
-from contracts import GROUPS, build_all
 from sklearn.linear_model import Lasso
 
+from contracts import GROUPS, build_all
 from spred_bench import lasso
 from spred_bench.components import contract
 from spred_bench.components.models.mlp import Mlp

@@ -6,15 +6,14 @@ import json
 import re
 import shutil
 import subprocess
-from pathlib import Path
 
 import pytest
 
+from paths import ROOT
 from spred_bench.commands import report
 from spred_bench.reporting import plots
 from spred_bench.reporting.claims import evidence, rules, verdicts
 
-ROOT = Path(__file__).parent.parent
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),

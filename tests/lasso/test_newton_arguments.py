@@ -4,10 +4,10 @@ import warnings
 
 import numpy as np
 import pytest
-from lasso_problems import largest_alpha, problem, reference
 from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 
+from lasso_problems import largest_alpha, problem, reference
 from spred_bench.lasso.second_order.newton import solve_lasso
 
 

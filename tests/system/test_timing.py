@@ -4,10 +4,10 @@ import json
 import subprocess
 import sys
 import textwrap
-from pathlib import Path
 
 import pytest
 
+from paths import ROOT
 from spred_bench.system import stopwatch
 from spred_bench.system.machine import environment, git_state, peak_memory_bytes
 from spred_bench.system.stopwatch import Stopwatch
@@ -112,7 +112,7 @@ def test_timing_and_the_stamp_do_not_load_torch():
         assert stamp["threads"]["torch"] is None and stamp["cuda"] is None
         assert "torch" not in sys.modules
     """
-    subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=True, cwd=Path(__file__).parents[1])
+    subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=True, cwd=ROOT)
 
 
 def test_git_state(tmp_path):

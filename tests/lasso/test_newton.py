@@ -5,9 +5,9 @@ break.
 import numpy as np
 import pytest
 import torch
-from lasso_problems import gap_of, largest_alpha, problem, reference
 from scipy import sparse
 
+from lasso_problems import gap_of, largest_alpha, problem, reference
 from spred_bench.lasso.second_order.newton import solve_lasso
 from spred_bench.lasso.second_order.path import lasso_path
 from spred_bench.lasso.second_order.varpro import solve_by_projection

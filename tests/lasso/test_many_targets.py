@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from lasso_problems import gap_of, largest_alpha, problem
 
+from lasso_problems import gap_of, largest_alpha, problem
 from spred_bench.lasso.second_order.design_matrix import wrap_design
 from spred_bench.lasso.second_order.gram_cache import gram_matrix
 from spred_bench.lasso.second_order.joint import relative_gaps, solve_jointly

@@ -8,10 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import counting
 import pytest
 import yaml
 
+import counting
+from paths import SUPPORT
 from spred_bench.errors import UserError
 from spred_bench.running import records, runner
 from spred_bench.running.sweeps import collecting
@@ -187,7 +188,7 @@ LIMITED = "import sys, counting; from pathlib import Path; print(counting.run(Pa
 
 
 def run_limited(folder: Path, limit=None):
-    path = os.pathsep.join([str(Path(__file__).parent), os.environ["PYTHONPATH"]])
+    path = os.pathsep.join([str(SUPPORT), os.environ["PYTHONPATH"]])
     return subprocess.run(
         [sys.executable, "-c", LIMITED, str(folder)],
         env={**os.environ, "PYTHONPATH": path},

@@ -12,7 +12,8 @@ import pytest
 import torch
 from torch import nn
 
-ROOT = Path(__file__).parent.parent
+from paths import ROOT
+
 GUIDES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 EXTENDING = ROOT / "docs" / "extending.md"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.DOTALL | re.MULTILINE)

@@ -8,13 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from paths import REFERENCE, ROOT
 from spred_bench.errors import UserError
 from spred_bench.reporting.claims import evidence, rules, verdicts
 from spred_bench.reporting.claims.rules import Along, Claim
 from spred_bench.running import listing
-
-ROOT = Path(__file__).parent.parent
-REFERENCE = ROOT / evidence.REFERENCE
 
 
 def table_of(results: Path) -> pd.DataFrame:

@@ -7,10 +7,10 @@ import signal
 import threading
 import time
 
-import counting
 import pandas as pd
 import pytest
 
+import counting
 from spred_bench.running.sweeps import closing, collecting
 from spred_bench.system import pool
 

@@ -5,13 +5,13 @@ import signal
 import subprocess
 import sys
 import textwrap
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from paths import ROOT
 from spred_bench.system import signals
 from spred_bench.training import schedules
 from spred_bench.training.batches import Minibatches
@@ -198,10 +198,9 @@ SCRIPT = """
 def test_processes_ended_by_sigterm_and_sigkill_continue_bit_equal(tmp_path):
     def process(folder, action):
         command = [sys.executable, "-c", textwrap.dedent(SCRIPT), str(tmp_path / folder), action]
-        root = Path(__file__).parents[1]
         environment = os.environ | {"OMP_NUM_THREADS": "1"}
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        return subprocess.Popen(command, **pipes, cwd=root, env=environment)
+        return subprocess.Popen(command, **pipes, cwd=ROOT, env=environment)
 
     stopped = process("run", "wait")
     assert stopped.stdout.readline() == b"ready\n"
