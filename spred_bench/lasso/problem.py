@@ -103,6 +103,9 @@ class LassoProblem:
         (Massias et al. 2018, Eq. (9)); the gap, summed over targets, is divided by the objective at w = 0. A
         relative gap of g proves that w is within g |Y|^2/(2n) of the optimum. At alpha = 0 only X'r = 0 is feasible,
         so the gap proves no more than that the objective is at least zero.
+
+        This is the judge: it shares no code with the solvers, whose own gap (`duality`) has a simpler dual point.
+        A gap that is not a number is infinite.
         """
         residual = self.residual(w)
         primal = self._primal(residual, w)
@@ -116,8 +119,10 @@ class LassoProblem:
         bound = np.divide(self.alpha, largest, out=np.full_like(largest, np.inf), where=largest > 0)
         scale = np.clip(best, -bound, bound)
         dual = (np.sum(Y * Y) - np.sum((Y - R * scale) ** 2)) / (2 * n)
-        gap = max(primal - float(dual), 0.0)
-        return primal, gap / self.null_objective if self.null_objective > 0 else gap
+        gap = primal - float(dual)
+        if not np.isfinite(gap):
+            return primal, float("inf")
+        return primal, max(gap, 0.0) / (self.null_objective or 1.0)
 
 
 def _wide(X):

@@ -20,7 +20,7 @@ BENCH = (
     ("reporting", "components.contract"),
 )
 LIBRARY = (
-    ("estimators", "networks", "training", "lasso", "sparse_coding"),
+    ("estimators", "networks", "training", "sparse_coding", "lasso"),
     ("redundancy", "system", "errors", "__init__"),
 )
 ORDER = {name: height for height, name in enumerate(name for floor in BENCH + LIBRARY for name in floor)}

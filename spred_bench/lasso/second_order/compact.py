@@ -13,9 +13,9 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from spred_bench.lasso.duality import relative_gap
 from spred_bench.lasso.second_order.design_matrix import Design
 from spred_bench.lasso.second_order.path_following import compiled, follow
-from spred_bench.lasso.second_order.subproblem import gap_from
 
 _SMALL_ENTRIES = 4_000_000  # an X with at most this many entries is small: 32 MB
 CAPACITY = 384  # columns a working set may hold
@@ -73,7 +73,7 @@ def solve_compact(rows, y, alpha, tol, start):
             r -= w[j] * rows[j]
         q, at = np.dot(rows, r) / n, Standing(alpha, 0, len(newcomers), 0)
     for rounds in range(100):
-        gap = certify(r, q, w, y, yy, alpha, n)
+        gap = certify(r, q, w, yy, alpha, n)
         if gap <= tol:
             return w, gap, rounds, True
         at = one_round(rows, y, b, q, alpha, at, newcomers, held, w, r)
@@ -149,7 +149,7 @@ def path_compact(rows, y, alphas, tol, coefs, gaps):
                     R[i] -= start[j] * held.packed[j]
         Q = np.dot(R, rows.T) / n
         for i in range(ahead):
-            gap = certify(R[i], Q[i], solved[i], y, yy, alphas[done], n)
+            gap = certify(R[i], Q[i], solved[i], yy, alphas[done], n)
             if gap > tol:
                 newcomers = _choose(Q[i], held.member, alphas[done])
                 if len(newcomers) == 0:
@@ -167,10 +167,10 @@ def path_compact(rows, y, alphas, tol, coefs, gaps):
 
 
 @compiled
-def certify(r, q, w, y, yy, alpha, n):
-    """`subproblem.relative_gap`, compiled."""
-    penalty = n * alpha * np.sum(np.abs(w))
-    return max(0.0, gap_from(np.dot(r, r), np.dot(r, y), yy, np.max(np.abs(q)), alpha, penalty))
+def certify(r, q, w, yy, alpha, n):
+    """Relative duality gap of w (p,) with residual r (n,) and correlations q (p,); yy = |y|^2."""
+    penalty, top = alpha * np.sum(np.abs(w)), np.max(np.abs(q))
+    return relative_gap(np.dot(r, r) / n, np.dot(w, q), penalty, top, alpha, yy / n)
 
 
 @compiled

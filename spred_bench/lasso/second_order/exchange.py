@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from spred_bench.lasso.second_order.path_following import follow
-from spred_bench.lasso.second_order.subproblem import Iterate, Subproblem, combine_rows, relative_gap
+from spred_bench.lasso.second_order.subproblem import Iterate, Subproblem, combine_rows, gap_of
 
 CROWD = 0.3  # as a fraction of n: with more columns than that in play, damped steps are faster
 FEW_COLUMNS = 128  # whatever n is, with at most this many in play the path is followed
@@ -41,7 +41,7 @@ def exchange(sub: Subproblem, start: Iterate) -> Iterate | None:
         left_out[candidates] = False
         late = torch.nonzero(left_out).squeeze(1)
         if not len(late):
-            return Iterate(w, r, q, relative_gap(r, q, w, sub.y, alpha, n))
+            return Iterate(w, r, q, gap_of(r, q, w, sub.y, alpha, n))
         candidates = torch.cat([candidates, late])
 
 

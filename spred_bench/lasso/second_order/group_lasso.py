@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from scipy.linalg import cho_factor, cho_solve
 
+from spred_bench.lasso.duality import relative_gap
 from spred_bench.lasso.second_order.design_matrix import correlate, gather
 
 _FIRST_GROUPS = 10
@@ -51,7 +52,9 @@ def solve_groups(design, Y, alpha: float, groups, weights, *, tol: float, max_it
         residual = Y - _combine(design, W)
         q = correlate(design, torch.from_numpy(residual)).numpy().reshape(p, -1) / n
         steepness = np.array([np.linalg.norm(q[g]) for g in groups]) / weights
-        gap = _relative_gap(residual, Y, W, steepness.max(), alpha, groups, weights) / null
+        penalty = alpha * sum(c * np.linalg.norm(W[g]) for g, c in zip(groups, weights, strict=True))
+        rr = np.vdot(residual, residual) / n
+        gap = float(relative_gap(rr, np.vdot(W, q), penalty, steepness.max(), alpha, 2 * null))
         if gap < best.dual_gap:
             best = GroupResult(W.copy(), gap, iteration)
         if gap <= tol or iteration == max_iter:
@@ -70,14 +73,6 @@ def _combine(design, W: np.ndarray) -> np.ndarray:
     if not len(rows):
         return np.zeros((design.shape[0], W.shape[1]))
     return gather(design, torch.from_numpy(rows)).numpy().T @ W[rows]
-
-
-def _relative_gap(residual, Y, W, steepest: float, alpha: float, groups, weights) -> float:
-    n = len(Y)
-    penalty = alpha * sum(c * np.linalg.norm(W[g]) for g, c in zip(groups, weights, strict=True))
-    scale = min(1.0, alpha / steepest) if steepest > 0 else 1.0
-    dual = 2 * scale * np.vdot(residual, Y) - scale**2 * np.vdot(residual, residual)
-    return max(float(np.vdot(residual, residual) / (2 * n) + penalty - dual / (2 * n)), 0.0)
 
 
 def _solve_on(design, Y, alpha: float, groups, weights, W: np.ndarray) -> np.ndarray:

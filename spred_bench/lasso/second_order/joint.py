@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from spred_bench.lasso.duality import relative_gap
 from spred_bench.lasso.second_order.subproblem import shrink
 
 _RELAXED = 1.6  # over-relaxation; 1.5 to 1.8 is usual
@@ -59,10 +60,8 @@ def _inverse(gram: Tensor, rho: float) -> Tensor:
 
 
 def relative_gaps(W: Tensor, gram: Tensor, B: Tensor, squares: Tensor, alpha: float) -> Tensor:
-    """`subproblem.relative_gap` of every row of W (m, p), from inner products; shapes as in `solve_jointly`."""
+    """Relative duality gaps (m,) of the rows of W (m, p), from inner products; shapes as in `solve_jointly`."""
     Q = torch.addmm(B, W, gram, alpha=-1)
-    ry = squares - (W * B).sum(1)
-    rr = ry - (W * Q).sum(1)
-    scale = torch.clamp(alpha / Q.abs().amax(1), max=1.0)
-    gaps = (rr - 2 * scale * ry + scale * scale * rr + 2 * alpha * W.abs().sum(1)) / squares
-    return gaps.clamp(min=0.0)
+    wq = (W * Q).sum(1)
+    rr = squares - (W * B).sum(1) - wq
+    return relative_gap(rr, wq, alpha * W.abs().sum(1), Q.abs().amax(1), alpha, squares)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from spred_bench.lasso.second_order.gram_cache import solve_positive
-from spred_bench.lasso.second_order.subproblem import Iterate, Subproblem, combine_rows, relative_gap
+from spred_bench.lasso.second_order.subproblem import Iterate, Subproblem, combine_rows, gap_of
 
 _TINY = 1e-5  # a relative gap at which the next penalty's start is as good as from the exact solution
 
@@ -38,7 +38,7 @@ def land(sub: Subproblem, w: Tensor, tol: float, max_steps: int = 12) -> Iterate
         wrong = active[solved * signs < 0]
         entering = torch.nonzero(~inside & (q.abs() > alpha * (1 + 1e-9))).squeeze(1)
         infeasible = len(wrong) + len(entering)
-        gap = relative_gap(r, q, full, sub.y, alpha, n)
+        gap = gap_of(r, q, full, sub.y, alpha, n)
         if infeasible == 0 or gap <= min(tol, _TINY):
             return Iterate(full, r, q, gap)
         failures += fewest is not None and infeasible >= fewest

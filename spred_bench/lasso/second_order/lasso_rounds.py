@@ -11,7 +11,7 @@ from spred_bench.lasso.second_order.design_matrix import Design, all_rows, combi
 from spred_bench.lasso.second_order.exchange import CROWD
 from spred_bench.lasso.second_order.gram_cache import GramCache, solve_positive
 from spred_bench.lasso.second_order.product_newton import minimize_on
-from spred_bench.lasso.second_order.subproblem import Counts, Iterate, WorkingSet, relative_gap
+from spred_bench.lasso.second_order.subproblem import Counts, Iterate, WorkingSet, gap_of
 
 LEVEL_RATIO = 0.3  # the penalty falls by this factor per round
 CROWDING = 0.15  # and further, until this fraction of n columns would exceed it
@@ -98,7 +98,7 @@ def _certify(target: Target, alpha: float) -> None:
     n = len(target.y)
     target.gap = 0.0
     if bool(target.y.any()):
-        target.gap = max(0.0, relative_gap(target.r, target.q, target.w, target.y, alpha, n))
+        target.gap = gap_of(target.r, target.q, target.w, target.y, alpha, n)
     if target.level <= alpha:  # an exact minimum on more columns lowers the objective, but not always the gap
         value = float(target.r @ target.r) / (2 * n) + alpha * float(target.w.abs().sum())
         falls = target.gap < target.best or value < target.value * (1 - _LEAST_FALL)

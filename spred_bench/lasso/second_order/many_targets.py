@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from spred_bench.lasso.duality import relative_gap
 from spred_bench.lasso.second_order.compact import (
     CAPACITY,
     LEVEL_RATIO,
@@ -29,7 +30,6 @@ from spred_bench.lasso.second_order.gram_cache import gram_matrix
 from spred_bench.lasso.second_order.joint import solve_jointly
 from spred_bench.lasso.second_order.lasso_rounds import refuse_non_finite
 from spred_bench.lasso.second_order.path_following import compiled, follow
-from spred_bench.lasso.second_order.subproblem import gap_from
 
 _SMALL_GRAM = 2000  # columns whose inner products are formed whatever n is
 _GRAM_PAYS = 30  # with at least p over that many targets, all inner products are formed once
@@ -130,7 +130,7 @@ def _advance(first, last, rows, Y, B, alpha, tol, rounds, state):
         if not state.pending[t]:
             continue
         y, w, r, q, yy = Y[t], state.W[t], state.R[t], state.Q[t], np.dot(Y[t], Y[t])
-        state.gaps[t] = certify(r, q, w, y, yy, alpha, n) if yy > 0 else 0.0
+        state.gaps[t] = certify(r, q, w, yy, alpha, n)
         if state.gaps[t] <= tol:
             state.pending[t] = False
             continue
@@ -167,7 +167,7 @@ def solve_in_gram(first, last, gram, B, squares, alpha, coef, gaps):
         q = b.copy()
         for j in np.flatnonzero(w):
             q -= w[j] * gram[j]
-        # |r|^2 and r'y over n, from inner products
-        ry = squares[t] - np.dot(w, b)
-        gap = gap_from(ry - np.dot(w, q), ry, squares[t], np.max(np.abs(q)), alpha, alpha * np.sum(np.abs(w)))
-        coef[t], gaps[t] = w, max(0.0, gap)
+        wq = np.dot(w, q)
+        rr = squares[t] - np.dot(w, b) - wq  # |r|^2 / n
+        coef[t] = w
+        gaps[t] = relative_gap(rr, wq, alpha * np.sum(np.abs(w)), np.max(np.abs(q)), alpha, squares[t])

@@ -33,7 +33,7 @@ from spred_bench.lasso.second_order.subproblem import (
     Subproblem,
     WorkingSet,
     combine_rows,
-    relative_gap,
+    gap_of,
     shrink,
 )
 
@@ -72,7 +72,7 @@ def minimize_on(
         error = float(mismatch.norm()) / sub.size
         exact = error < 1e-11
         here = Iterate(w, r - mismatch, q if exact else q - (ws.rows @ mismatch) / n)
-        here.gap = relative_gap(here.r, here.q, w, y, alpha, n)
+        here.gap = gap_of(here.r, here.q, w, y, alpha, n)
         target = max(0.1 * error, INNER_FLOOR * here.gap)
         if report is not None:
             report(w)

@@ -8,8 +8,8 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from spred_bench.lasso.duality import relative_gap
 from spred_bench.lasso.second_order.gram_cache import GramCache, OuterCache
-from spred_bench.lasso.second_order.path_following import compiled
 
 
 @dataclass
@@ -60,21 +60,10 @@ def shrink(z: Tensor, threshold: Tensor) -> Tensor:
     return z - torch.clamp(z, -threshold, threshold)
 
 
-@compiled
-def gap_from(rr, ry, yy, top, alpha, penalty):
-    """`relative_gap` from |r|^2, r'y, |y|^2, the largest |q| and n alpha |w|_1; the first three and the last may all be
-    divided by n."""
-    scale = min(1.0, alpha / top) if top > 0 else 1.0
-    # |y|^2 - |y - s r|^2 = 2 s r.y - s^2 |r|^2, without the cancellation of the two squares
-    return (rr - 2 * scale * ry + scale * scale * rr + 2 * penalty) / yy
-
-
-def relative_gap(r: Tensor, q: Tensor, w: Tensor, y: Tensor, alpha: float, n: int) -> float:
-    """Duality gap of w, over |y|^2/(2n), with the scaled residual as dual point; q must hold every |X^T r|/n
-    that matters.
-    """
-    penalty = n * alpha * float(w.abs().sum())
-    return gap_from(float(r @ r), float(r @ y), float(y @ y), float(q.abs().max()), alpha, penalty)
+def gap_of(r: Tensor, q: Tensor, w: Tensor, y: Tensor, alpha: float, n: int) -> float:
+    """Relative duality gap of w (c,) with residual r (n,); q (c,) must hold every |X^T r|/n that matters."""
+    penalty, top = alpha * float(w.abs().sum()), float(q.abs().max())
+    return relative_gap(float(r @ r) / n, float(w @ q), penalty, top, alpha, float(y @ y) / n)
 
 
 @dataclass

@@ -15,6 +15,8 @@ from scipy.linalg import cho_factor, cho_solve
 from scipy.optimize import minimize
 from sklearn.exceptions import ConvergenceWarning
 
+from spred_bench.lasso.duality import relative_gap
+
 
 def solve_by_projection(X, y, alpha: float, *, tol: float = 1e-6, max_iter: int = 2000, callback=None):
     """Minimise 1/(2n) |y - Xw|^2 + alpha |w|_1 for dense X (n, p), y (n,), alpha > 0; returns (w (p,),
@@ -44,9 +46,7 @@ def solve_by_projection(X, y, alpha: float, *, tol: float = 1e-6, max_iter: int 
         q = X.T @ r / n
         value = r @ r / (2 * n) + alpha / 2 * (u @ u + v @ v)
         w = u * v
-        scale = min(1.0, alpha / max(np.abs(q).max(), 1e-300))
-        dual = (2 * scale * (r @ y) - scale**2 * (r @ r)) / (2 * n)
-        gap = (r @ r / (2 * n) + alpha * np.abs(w).sum() - dual) / max(y @ y / (2 * n), 1e-300)
+        gap = relative_gap(r @ r / n, w @ q, alpha * np.abs(w).sum(), np.abs(q).max(), alpha, y @ y / n)
         if gap < best["gap"]:
             best.update(w=w, gap=gap)
         return value, alpha * v - u * q
