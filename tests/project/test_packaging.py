@@ -28,7 +28,7 @@ def test_the_wheel_holds_every_configuration_rule_and_template(installed):
         }
 
     assert tree(installed / "spred_bench" / "configs") == tree(ROOT / "configs")
-    for folder in ("claims", "report"):
+    for folder in ("reporting/claims", "commands/report"):
         assert tree(installed / "spred_bench" / folder) == tree(ROOT / "spred_bench" / folder) != set()
 
 

@@ -163,7 +163,7 @@ def test_without_checkpoints_a_signal_stops_at_the_step_boundary():
 SCRIPT = """
     import os, signal, sys, time
     import torch
-    from spred_bench import signals
+    from spred_bench.system import signals
     from spred_bench.training.batches import Minibatches
     from spred_bench.training.callbacks import at
     from spred_bench.training.checkpoint import Checkpoints

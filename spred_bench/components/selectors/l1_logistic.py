@@ -52,7 +52,7 @@ class Selector:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # not converged: the dev part judges it
             model.fit(split.X_train, split.y_train)
-        parts = model.estimators if solver == "liblinear" else [model]
+        parts = model.estimators_ if solver == "liblinear" else [model]
         norms = np.linalg.norm(np.concatenate([part.coef_ for part in parts]), axis=0)
         features = np.argsort(-norms, kind="stable")[: np.count_nonzero(norms)]
         return scored({"C": float(C)}, features, probabilities(model, n_classes), split)
