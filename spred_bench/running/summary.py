@@ -3,6 +3,7 @@
 import pandas as pd
 
 from spred_bench.reporting import plots
+from spred_bench.reporting.tables import terminal
 from spred_bench.system.files import write_atomic, writing
 
 
@@ -13,11 +14,10 @@ def show(plan, outcome) -> None:
     nothing_measured = records["metric"].isna().all()  # every cell failed or was skipped: the lines above say why
     found = None if nothing_measured else plan.task.summary(records)
     print()
-    with pd.option_context("display.max_rows", 200, "display.max_columns", 30, "display.width", 200):
-        for table in found.values() if isinstance(found, dict) else [found]:
-            if table is not None and len(table):
-                print(table.to_string(index=False, na_rep="", float_format=lambda value: f"{value:.4g}"))
-                print()
+    for table in found.values() if isinstance(found, dict) else [found]:
+        if table is not None and len(table):
+            print(terminal.show(table, terminal.window_width()))
+            print()
     figures = plots.draw_file(records_path)
     print(f"{plan.name}: {outcome}")
     print(f"rows     {records_path}")

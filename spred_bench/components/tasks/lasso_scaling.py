@@ -13,6 +13,7 @@ from spred_bench.experiments.judging.monitor import ZERO_THRESHOLDS
 from spred_bench.lasso import LassoProblem
 from spred_bench.reporting.rows import Cell
 from spred_bench.reporting.tables.learning_curves import median_time
+from spred_bench.reporting.tables.terminal import mark_best
 
 # The paper reports spred's time when its zero rate is 75, 90 and 100 % of its converged one.
 _ZERO_RATE_FRACTIONS = (0.75, 0.9, 1.0)
@@ -132,9 +133,12 @@ class Task:
         reached = reached[sorted(reached.columns, reverse=True)].add_prefix("s to gap ")
         table = ends.join(reached).reset_index()
         skipped = records[records["status"].isin(["skipped", "failed"])]
-        return pd.concat([table, skipped[["data", "method", strength, "note"]].drop_duplicates()]).rename(
+        whole = pd.concat([table, skipped[["data", "method", strength, "note"]].drop_duplicates()]).rename(
             columns={"final_relative_gap": "gap", "final_zero_rate": "zero rate"}
         )
+        for column in reached.columns:
+            mark_best(whole, column, keys[:-1])
+        return whole
 
 
 def _rows(result: dict, keys: dict, gap_targets):

@@ -15,6 +15,7 @@ from spred_bench.components.data.patches import Patches
 from spred_bench.errors import UserError
 from spred_bench.reporting.rows import Cell
 from spred_bench.reporting.tables.learning_curves import PROBLEM, median_time, times_to_best_peer
+from spred_bench.reporting.tables.terminal import mark_best
 
 
 @component
@@ -133,7 +134,7 @@ class Task:
         reached = times_to_best_peer(records).groupby([*PROBLEM, "method"], sort=False)["time_s"].agg(median_time)
         table = table.reindex(columns=ends).assign(**{"s to best peer": reached})
         skipped = records[records["status"].isin(["skipped", "failed"])]
-        return pd.concat([table.reset_index(), skipped[["data", "n_atoms", "kappa", "method", "note"]]]).rename(
+        whole = pd.concat([table.reset_index(), skipped[["data", "n_atoms", "kappa", "method", "note"]]]).rename(
             columns={
                 "final_objective": "objective",
                 "final_active_codes": "active codes",
@@ -141,3 +142,4 @@ class Task:
                 "gabor_rate": "Gabor-like",
             }
         )
+        return mark_best(whole, "objective", PROBLEM)

@@ -5,6 +5,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from spred_bench.reporting.tables.terminal import mark_best
+
 TUNED = ["kappa", "learning_rate"]  # what is chosen on dev
 RUN = ["dataset", "model", "method", *TUNED, "seed"]
 _POINT = ["stage", "compression", "threshold", "ticket", "layer", "step", "split", "metric"]
@@ -64,7 +66,10 @@ def by_method(records: pd.DataFrame) -> pd.DataFrame:
     groups = table.groupby(keys, sort=False)
     fits = {key: fit_sigmoid(rows["ratio"], rows["test"], chance[key[0]]) for key, rows in groups}
     wide["half lost at"] = [fits[key].midpoint if fits[key] else float("nan") for key in wide.index]
-    return wide.reset_index()
+    table = wide.reset_index()
+    for column in wide.columns[:-1]:
+        mark_best(table, column, keys[:2], largest=True)
+    return table
 
 
 def tickets(records: pd.DataFrame) -> pd.DataFrame:
