@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spred_bench.sparse_coding import encode, objective
+from spred_bench.system import activity
 from spred_bench.system.machine import added_bytes, reset_peak
 from spred_bench.system.stopwatch import Stopwatch
 
@@ -98,6 +99,7 @@ class Monitor:
 
     def __call__(self, n_seen: int, dictionary: Callable[[], np.ndarray]) -> bool:
         """Judge this dictionary if its time has come; True when the learner should stop."""
+        activity.advance(self.watch.peek_s(), self.time_limit_s)
         last = self.watch.peek_s() >= self.time_limit_s or n_seen >= self.max_seen
         if not last and self.watch.peek_s() < self._next_s:
             return False

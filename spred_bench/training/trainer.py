@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import LBFGS, Optimizer
 
-from spred_bench.system import distributed, signals
+from spred_bench.system import activity, distributed, signals
 from spred_bench.system.device import FlushDenormals
 from spred_bench.system.stopwatch import Stopwatch
 from spred_bench.training.batches import as_batches
@@ -163,6 +163,7 @@ class Trainer:
 
     def _safe_point(self) -> None:
         """Before a step and its callbacks: save if it is time; save and stop if a signal came."""
+        activity.advance(self.step, self.max_steps)
         interrupted = distributed.agreed(signals.requested() is not None, self)
         if self.checkpoints is not None and (interrupted or self.checkpoints.due(self.step)):
             self._save()
@@ -237,8 +238,7 @@ class Trainer:
         self.checkpoints.restore(self.model, state["model"])
         for part, saved in zip(self._stateful(), state["stateful"], strict=True):
             part.load_state_dict(saved)
-        for name in PROGRESS:
-            setattr(self, name, state[name])
+        vars(self).update({name: state[name] for name in PROGRESS})
         self.resumes, self._last_finite.good = self.resumes + (not self.finished), state["last_finite"]
         self.stopwatch.reset(state["elapsed_s"])
         set_random_state(state["random"], self.generators)
