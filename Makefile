@@ -40,10 +40,14 @@ numbers: $(INSTALLED) ## write the numbers and tables of README and docs from th
 paper: $(INSTALLED) ## list the runs at the paper's size, for a CUDA machine, with estimated hours
 	@$(BIN)/spred-bench claims --paper
 
-fig2: fig2_left fig2_scaling ; ## both panels of Fig. 2
+fig2: fig2_left fig2_right ## both panels of Fig. 2
+	@:
 
-fig%: $(INSTALLED) ## run and draw an experiment: make fig1, make fig2_left ARGS="scale=smoke"
-	$(BIN)/spred-bench experiment=$@ $(ARGS)
+fig%: $(INSTALLED) ## run an experiment at this machine's scale and draw it: make fig1 ... make fig7
+	@$(BIN)/spred-bench experiment=$@ $(ARGS)
+
+table%: $(INSTALLED) ## run an experiment and write its table: make table1, make table2 ARGS="scale=smoke"
+	@$(BIN)/spred-bench experiment=$@ $(ARGS)
 
 clean: ## remove the environment and caches, keep the results
 	rm -rf $(VENV) .pytest_cache .ruff_cache
