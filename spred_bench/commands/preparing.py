@@ -20,8 +20,7 @@ def prepare(config: Mapping, report: Callable[[str], None] = print) -> None:
     missing = []
     for name, source in sources.items():
         try:
-            if hasattr(source, "prepare"):
-                source.prepare()
+            source.prepare()
             report(f"{name}: {state(source)}")
         except (UserError, Skip) as reason:
             report(f"{name}: missing")
@@ -32,12 +31,10 @@ def prepare(config: Mapping, report: Callable[[str], None] = print) -> None:
 
 def state(source) -> str:
     """What to say of a source that is ready. UserError or Skip where it is not."""
-    if hasattr(source, "check"):
-        source.check()
-        if hasattr(source, "provenance"):
-            facts = source.provenance()
-            if facts.get("missing"):
-                return "missing, not required"
-            return ", ".join(["ready and checked", *(f"{key} {value}" for key, value in facts.items())])
-        return "ready and checked"
-    return "ready" if hasattr(source, "prepare") else "ready (drawn, or shipped with a package)"
+    source.check()
+    facts = source.provenance()
+    if facts.get("missing"):
+        return "missing, not required"
+    if not facts:
+        return "ready (drawn, or shipped with a package)"
+    return ", ".join(["ready and checked", *(f"{key} {value}" for key, value in facts.items())])

@@ -21,6 +21,18 @@ from spred_bench.errors import UserError
 
 PACKAGE = "spred_bench"
 
+# What the classes of each group extend: it declares what a component of the group can do.
+_BASES = {
+    "task": "tasks.BaseTask",
+    "data": "data.BaseSource",
+    "solver": "solvers.BaseSolver",
+    "method": "methods.BaseMethod",
+    "model": "models.BaseModel",
+    "selector": "selectors.BaseSelector",
+    "protocol": "protocols.BaseProtocol",
+    "learner": "learners.BaseLearner",
+}
+
 component = functools.partial(
     pydantic.dataclasses.dataclass,
     kw_only=True,
@@ -67,6 +79,7 @@ def build(where: str, spec: Mapping, shared: Mapping | None = None):
     if not isinstance(spec, Mapping) or "_target_" not in spec:
         raise UserError(f"{where}={spec}: expected a component, that is a mapping with _target_")
     cls = load_target(spec["_target_"], where)
+    _require_kind(where, cls)
     known = parameters(cls)
     given = {key: value for key, value in spec.items() if key != "_target_"}
     for key in given:
@@ -77,6 +90,16 @@ def build(where: str, spec: Mapping, shared: Mapping | None = None):
         return cls(**given, **inherited)
     except pydantic.ValidationError as error:
         raise UserError(describe(error, where, {**given, **inherited}, inherited)) from None
+
+
+def _require_kind(where: str, cls: type) -> None:
+    """UserError unless a class extends the base of its group, and has all that the base leaves open."""
+    base = _BASES[where.partition(".")[0]]
+    name = f"{where}._target_={cls.__module__}.{cls.__qualname__}"
+    if not (isinstance(cls, type) and issubclass(cls, load_target(f"{PACKAGE}.components.{base}", where))):
+        raise UserError(f"{name}: the class has to extend {PACKAGE}.components.{base}")
+    if missing := sorted(cls.__abstractmethods__):
+        raise UserError(f"{name}: the class lacks {', '.join(missing)}, which {base} leaves open")
 
 
 def describe(error: pydantic.ValidationError, where: str, given: Mapping, top_level: Iterable[str] = ()) -> str:
@@ -129,4 +152,7 @@ def require_data(sources: Mapping[str, object], wanted: type) -> None:
     for label, source in sources.items():
         given = data_type(type(source))
         if given is not wanted:
-            raise UserError(f"data={label} gives {given.__name__}; this task works on {wanted.__name__}")
+            gives = (
+                f"gives {given.__name__}" if given else "does not say what it gives: `load` needs a return annotation"
+            )
+            raise UserError(f"data={label} {gives}; this task works on {wanted.__name__}")

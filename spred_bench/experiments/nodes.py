@@ -77,7 +77,7 @@ def train_all(
 
     steps = -(-len(data.train.labels) // recipe.batch_size) * recipe.epochs
     callbacks = [every(max(round(steps / _N_CURVE_POINTS), 1), recorder(progress))]
-    callbacks += method.callbacks() if hasattr(method, "callbacks") else []
+    callbacks += method.callbacks()
     best = KeepBest(lambda run: accuracy(run.model, data.dev.images, data.dev.labels), patience)
     if patience is not None:
         callbacks.append(every_epoch(best))

@@ -104,8 +104,7 @@ def run(plan: Plan, command: str, report: Callable[[str], None] = print, launch:
                 _end(plan, directory, manifest, "interrupted", outcome, traceback=repr(interruption))
             raise
         finally:
-            if hasattr(plan.task, "close"):
-                plan.task.close()
+            plan.task.close()
         _end(plan, directory, manifest, "failed" if outcome.failed else "done", outcome)
         if not outcome.failed:
             shutil.rmtree(directory.path / "checkpoints", ignore_errors=True)  # what cells share and the last one left
@@ -162,7 +161,7 @@ def _begin(plan: Plan, directory: RunDirectory, command: str, launch: str, previ
         "spred_bench": __version__,
         "git": machine.git_state(PACKAGE),
         "environment": machine.environment(),
-        "data": plan.task.provenance() if hasattr(plan.task, "provenance") else {},
+        "data": plan.task.provenance(),
         "start": _now(),
         # Finished cells are kept: what made them is not forgotten.
         "earlier": [*previous.get("earlier", []), {key: previous.get(key) for key in _ATTEMPT}] if previous else [],

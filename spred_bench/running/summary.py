@@ -21,7 +21,7 @@ def show(plan, outcome) -> None:
     figures = plots.draw_file(records_path)
     print(f"{plan.name}: {outcome}")
     print(f"rows     {records_path}")
-    for name, table in plan.task.files(records).items() if hasattr(plan.task, "files") else ():
+    for name, table in plan.task.files(records).items():
         with writing(outcome.path / f"{name}.csv"):
             write_atomic(outcome.path / f"{name}.csv", table.to_csv(index=False))
         print(f"table    {outcome.path / name}.csv")

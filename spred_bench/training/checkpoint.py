@@ -144,7 +144,7 @@ def of_cell(task, cell, name: str = "training") -> Checkpoints | None:
     A cell that trains several times gives each training a name of its own, the same whenever the cell is run: those
     that are finished are not repeated. The runner removes all of them once the rows of the cell are in the journal.
     """
-    folder = getattr(task, "scratch", None)
+    folder = task.scratch
     return None if folder is None else Checkpoints(folder / name, cell.id)
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from spred_bench.commands import doctor
 from spred_bench.components import contract
+from spred_bench.components.data import BaseSource
 from spred_bench.errors import Skip, UserError
 from spred_bench.running import listing
 
@@ -61,7 +62,7 @@ def test_doctor_without_a_package(monkeypatch):
     assert (doctor.PROBLEM, "no-such-package", "not installed: pip install no-such-package") in list(doctor._program())
 
 
-class Wanting:
+class Wanting(BaseSource):
     """A source that offers `prepare`."""
 
     def __init__(self, data_dir: Path):
@@ -75,11 +76,17 @@ class Wanting:
         if not (self.data_dir / "file").exists():
             raise UserError("no file; spred-bench prepare fetches it")
 
+    def provenance(self) -> dict:
+        return {"bytes": (self.data_dir / "file").stat().st_size}
+
+    def load(self, seed: int) -> None:
+        """Nothing: only `prepare` is tried."""
+
 
 def test_prepare_lets_each_source_fetch_and_checks_it(cli, monkeypatch, tmp_path):
     monkeypatch.setattr(contract, "build_group", lambda group, specs, shared: {"wanting": Wanting(shared["data_dir"])})
     code, out, _ = cli("prepare", "data_dir=here")
-    assert code == 0 and "wanting: ready and checked" in out
+    assert code == 0 and "wanting: ready and checked, bytes 4" in out
     assert (tmp_path / "here" / "file").exists()
 
 

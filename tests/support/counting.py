@@ -3,6 +3,7 @@
 import time
 from pathlib import Path
 
+from spred_bench.components.tasks import BaseTask
 from spred_bench.reporting.rows import Cell
 from spred_bench.running import runner
 from spred_bench.running.plan import Plan, Settings
@@ -11,13 +12,16 @@ from spred_bench.system import machine
 N_CELLS = 5
 
 
-class Task:
+class Task(BaseTask):
     """Cells whose rows are known; `pause_s` makes them last long enough to be hit."""
 
     key_columns = ("part",)
 
     def __init__(self, seed: int, pause_s: float = 0.0, n_cells: int = N_CELLS):
         self.seed, self.pause_s, self.n_cells = seed, pause_s, n_cells
+
+    def summary(self, records):
+        """Nothing to print."""
 
     def cells(self):
         return [Cell("none", "count", self.seed, {"part": part}) for part in range(self.n_cells)]

@@ -1,1 +1,42 @@
-"""Data sources, one file each: `load(seed)` returns what its annotation says, `Regression` or `Images`."""
+"""Data sources, one file each, with a class `Source`: where the data of a task come from.
+
+The return annotation of `load` says what a source gives: Regression, Images, Expression or Patches. A source that reads
+files also has `check()`, `provenance()` and, where it can fetch them, `prepare()`.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+
+
+class BaseSource(ABC):
+    """What tasks and `spred-bench prepare` ask of every source, with the answers of one that reads no file.
+
+    name: what tables call the data set, where that is not its name on the command line.
+    """
+
+    name = ""
+
+    @abstractmethod
+    def load(self, seed: int):
+        """The data of a seed. Raises Skip where a file that is not required is missing."""
+
+    def check(self) -> None:
+        """Find and check the files, so that a run does not begin without them. Raises UserError where that fails."""
+
+    def prepare(self) -> None:
+        """Fetch the files that are missing, and check them. Nothing else downloads unless asked."""
+
+    def provenance(self) -> dict:
+        """What the manifest keeps of the files, such as their checksums."""
+        return {}
+
+
+def check(sources: Iterable[BaseSource]) -> None:
+    """Check all of them. Raises UserError for the first that is not ready."""
+    for source in sources:
+        source.check()
+
+
+def provenance(sources: Mapping[str, BaseSource]) -> dict[str, dict]:
+    """{name: what the manifest keeps of the files} of the sources that read any."""
+    return {name: facts for name, source in sources.items() if (facts := source.provenance())}

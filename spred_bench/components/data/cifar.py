@@ -9,12 +9,13 @@ import numpy as np
 from pydantic import PositiveInt
 
 from spred_bench.components.contract import component
+from spred_bench.components.data import BaseSource
 from spred_bench.components.data.images import Images, checked
 from spred_bench.errors import UserError
 
 
 @component
-class Source:
+class Source(BaseSource):
     """n_classes: which of the two.  download: fetch it if missing.  n_train: use only so many images."""
 
     n_classes: Literal[10, 100]

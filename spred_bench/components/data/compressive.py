@@ -6,11 +6,12 @@ import numpy as np
 from pydantic import Field, PositiveInt
 
 from spred_bench.components.contract import component
+from spred_bench.components.data import BaseSource
 from spred_bench.components.data.regression import Regression
 
 
 @component
-class Source:
+class Source(BaseSource):
     """X: (n, p) entries N(0, 1/p); W ~ N(0, 1) on a share `density` of the features; Y = X W, without noise."""
 
     n_samples: PositiveInt = 100

@@ -5,11 +5,12 @@ import itertools
 import numpy as np
 
 from spred_bench.components.contract import component
+from spred_bench.components.data import BaseSource
 from spred_bench.components.data.regression import Regression
 
 
 @component
-class Source:
+class Source(BaseSource):
     """Columns and outcome centred, columns scaled to variance one.
 
     quadratic: add all squares and products of two measurements, but not the square of the binary column (it is a

@@ -1,11 +1,12 @@
 """Handwritten digits shipped with scikit-learn (Alpaydin & Kaynak 1998): 1797 images of 8 x 8; needs no download."""
 
 from spred_bench.components.contract import component
+from spred_bench.components.data import BaseSource
 from spred_bench.components.data.images import Images, checked
 
 
 @component
-class Source:
+class Source(BaseSource):
     """One image in five, stratified and the same at every seed, is the test set: the collection comes without one."""
 
     def load(self, seed: int) -> Images:

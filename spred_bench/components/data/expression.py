@@ -6,12 +6,13 @@ import numpy as np
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt
 
 from spred_bench.components.contract import component
+from spred_bench.components.data import BaseSource
 from spred_bench.components.data.genes import Expression, checked
 from spred_bench.errors import UserError
 
 
 @component
-class Source:
+class Source(BaseSource):
     """log2 expression X_ij = 8 + z_ij, and for planted genes + effect * m_cj with class means m ~ N(0, 1), centred.
 
     z has variance one; genes of a module of `module_size` neighbours share a factor, so that two of them correlate by

@@ -6,11 +6,12 @@ import numpy as np
 from pydantic import Field, NonNegativeFloat, PositiveInt
 
 from spred_bench.components.contract import component
+from spred_bench.components.data import BaseSource
 from spred_bench.components.data.regression import Regression
 
 
 @component
-class Source:
+class Source(BaseSource):
     """Rows N(0, Sigma) with Sigma_ij = correlation^|i-j|; Y = X W + noise * N(0, 1) with W ~ N(0, 1) on its support.
 
     n_nonzero: size of each target's support where truth=sparse.  noise: standard deviation added to Y.

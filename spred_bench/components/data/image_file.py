@@ -8,6 +8,7 @@ import numpy as np
 from pydantic import PositiveInt
 
 from spred_bench.components.contract import component
+from spred_bench.components.data import BaseSource
 from spred_bench.components.data.images import Images, checked
 from spred_bench.errors import UserError
 
@@ -15,7 +16,7 @@ KEYS = ("x_train", "y_train", "x_test", "y_test")
 
 
 @component
-class Source:
+class Source(BaseSource):
     """path: absolute, or relative to the working directory or to data_dir.  n_train: use only so many images."""
 
     path: Path

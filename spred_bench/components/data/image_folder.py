@@ -6,6 +6,7 @@ import numpy as np
 from pydantic import PositiveInt
 
 from spred_bench.components.contract import component
+from spred_bench.components.data import BaseSource
 from spred_bench.components.data.images import Images, checked
 from spred_bench.errors import UserError
 
@@ -13,7 +14,7 @@ _KINDS = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 
 
 @component
-class Source:
+class Source(BaseSource):
     """path: absolute, or relative to the working directory or to data_dir.  size: scale to size x size; null: all have
     one size already.  Classes are numbered in the order of their names."""
 

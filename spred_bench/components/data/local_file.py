@@ -3,11 +3,12 @@
 from functools import cached_property
 from pathlib import Path
 
+from spred_bench.components.data import BaseSource
 from spred_bench.errors import Skip
 from spred_bench.system.download import checksum
 
 
-class LocalFile:
+class LocalFile(BaseSource):
     """To be inherited by a component with `path`, `required` and `data_dir`.
 
     It adds `_data`, a cached property that reads and checks `_found` or raises UserError, and `_missing()`, the words

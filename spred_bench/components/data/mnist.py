@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import PositiveInt
 
 from spred_bench.components.contract import component
+from spred_bench.components.data import BaseSource
 from spred_bench.components.data.images import Images, checked
 from spred_bench.errors import UserError
 
@@ -20,7 +21,7 @@ FILES = {
 
 
 @component
-class Source:
+class Source(BaseSource):
     """The files lie in data_dir/MNIST/raw.  download: fetch them if missing.  n_train: use only so many images."""
 
     download: bool = False

@@ -4,12 +4,13 @@ import numpy as np
 from pydantic import NonNegativeFloat, PositiveInt
 
 from spred_bench.components.contract import component
+from spred_bench.components.data import BaseSource
 from spred_bench.components.data.regression import Regression
 from spred_bench.errors import UserError
 
 
 @component
-class Source:
+class Source(BaseSource):
     """X = sqrt(n) Q with orthonormal columns Q (of a Gaussian matrix); y = X w + noise * N(0, 1), w ~ N(0, 1) dense."""
 
     n_samples: PositiveInt = 100

@@ -1,7 +1,7 @@
 """Patches of natural images: how they are cut from images, split, whitened, and what every source of them returns."""
 
 import sys
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,6 +11,7 @@ import numpy as np
 from pydantic import Field, NonNegativeFloat, PositiveInt
 
 from spred_bench.components.contract import component
+from spred_bench.components.data import BaseSource
 from spred_bench.components.data.whitening import Whitening, one_over_f, zca_matrix
 from spred_bench.errors import UserError
 
@@ -45,7 +46,7 @@ class Found:
 
 
 @component
-class PatchSource(ABC):
+class PatchSource(BaseSource):
     """What the sources of patches have in common.
 
     side: of a patch, in pixels.  n_patches, n_held_out: how many to learn from and to judge on.  whitening: zca (on

@@ -9,6 +9,7 @@ from pydantic import PositiveInt
 from torch import Tensor
 
 from spred_bench.components.contract import component
+from spred_bench.components.learners import BaseLearner
 
 
 def fista(X: Tensor, B: Tensor, S: Tensor, kappa: float, n_steps: int) -> Tensor:
@@ -37,7 +38,7 @@ def fit_dictionary(B: Tensor, code_gram: Tensor, cross: Tensor, n_sweeps: int) -
 
 
 @component
-class Learner:
+class Learner(BaseLearner):
     """batch_size: patches a block.  n_steps: of FISTA a visit.  n_sweeps: over the atoms after each block."""
 
     batch_size: PositiveInt = 5000

@@ -3,11 +3,12 @@
 from pydantic import PositiveInt
 
 from spred_bench.components.contract import component
-from spred_bench.components.learners.minibatch_cd import learn_online
+from spred_bench.components.learners import BaseLearner
+from spred_bench.components.learners._online import learn_online
 
 
 @component
-class Learner:
+class Learner(BaseLearner):
     """batch_size: patches a step."""
 
     batch_size: PositiveInt = 256

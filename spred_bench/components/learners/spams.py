@@ -11,13 +11,14 @@ import numpy as np
 from pydantic import Field, PositiveInt
 
 from spred_bench.components.contract import component
-from spred_bench.components.solvers.cd import required
+from spred_bench.components.learners import BaseLearner
+from spred_bench.components.peers import required
 
 _LEAST = 512  # patches a step
 
 
 @component
-class Learner:
+class Learner(BaseLearner):
     """batch_size: patches a step; null: 512, or as many as atoms, because a step costs more the more atoms there are.
 
     ratio: of the steps of one point of the curve to those of the point before it.  threads: null for all there are.

@@ -9,7 +9,8 @@ import torch
 from pydantic import PositiveFloat, PositiveInt
 
 from spred_bench.components.contract import component
-from spred_bench.components.learners.spred import Units
+from spred_bench.components.learners import BaseLearner
+from spred_bench.components.learners._units import Units
 from spred_bench.sparse_coding.encoder import Dictionary
 from spred_bench.sparse_coding.statistics import Statistics
 
@@ -17,7 +18,7 @@ _UNIT = 64  # patches that one thread codes at a time
 
 
 @component
-class Learner:
+class Learner(BaseLearner):
     """gap: relative duality gap of the codes.  n_sweeps: over the atoms, for given codes."""
 
     gap: PositiveFloat = 0.01

@@ -13,10 +13,11 @@ from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Tensor
 
 from spred_bench.components.contract import component
+from spred_bench.components.learners import BaseLearner
 
 
 @component
-class Learner:
+class Learner(BaseLearner):
     """batch_size: patches a batch.  n_steps: of SGD on their codes, with `momentum`.  n_dictionary_steps: of L-BFGS."""
 
     batch_size: PositiveInt = 5000

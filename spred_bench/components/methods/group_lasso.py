@@ -1,17 +1,19 @@
 """Plain group lasso by subgradient: the penalty 2 kappa sum_g |W_g|_2 added to the loss, the rival of Algorithm 2."""
 
 from fnmatch import fnmatchcase
+from typing import ClassVar
 
 import torch
 from pydantic import NonNegativeFloat
 from torch import Tensor, nn
 
 from spred_bench.components.contract import component
+from spred_bench.components.methods import BaseMethod
 from spred_bench.training.optimizers import per_network
 
 
 @component
-class Method:
+class Method(BaseMethod):
     """names: one glob on the parameters penalised.  dim: the dimension along which a group extends.
 
     weight_decay: of the other weights, so that they do not grow to make up for the shrinking ones.
@@ -20,6 +22,8 @@ class Method:
     names: str
     dim: int = -1
     weight_decay: NonNegativeFloat = 1e-4
+
+    strengths: ClassVar = (1e-3, 1e-2)
 
     @property
     def stacks(self) -> bool:

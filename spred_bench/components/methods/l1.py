@@ -5,13 +5,15 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from spred_bench.components.contract import component
+from spred_bench.components.methods import BaseMethod
 from spred_bench.training.optimizers import per_network, split_parameters
 
 
 @component
-class Method:
+class Method(BaseMethod):
     """No parameters: kappa is the strength."""
 
+    strengths: ClassVar = (3e-4, 3e-3)
     stacks: ClassVar = True
 
     def prepare(self, network: nn.Module, generator=None) -> None:

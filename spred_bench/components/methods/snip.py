@@ -1,5 +1,7 @@
 """SNIP (Lee et al. 2019): pruning at initialisation by |w dL/dw|, the change of the loss if the weight went."""
 
+from typing import ClassVar
+
 import torch
 from torch import Generator, Tensor, nn
 
@@ -12,6 +14,8 @@ from spred_bench.networks.sparsity import weights_of
 @component
 class Method(WeightDecay):
     """Trained like `weight_decay`; kappa is its strength."""
+
+    prunes_at_start: ClassVar = True
 
     def masks(
         self, network: nn.Module, ratio: float, batch: tuple[Tensor, Tensor], generator: Generator

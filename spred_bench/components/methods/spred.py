@@ -7,12 +7,14 @@ from torch import Generator, nn
 
 from spred_bench import redundancy
 from spred_bench.components.contract import component
+from spred_bench.components.methods import BaseMethod
+from spred_bench.components.methods._redundant import groups_of
 from spred_bench.training.kappa_schedule import KappaSchedule
 from spred_bench.training.target_sparsity import TargetSparsity
 
 
 @component
-class Method:
+class Method(BaseMethod):
     """names, group, depth, init: as `redundancy.reparametrize` takes them; a group shares one scalar (Algorithm 2).
 
     weight_decay: of the weights that are not redundant; without any they grow to make up for the shrinking ones.
@@ -38,10 +40,25 @@ class Method:
             raise ValueError(f"init={self.init}: expected one of {', '.join(known)}")
 
     @property
+    def strengths(self) -> tuple[float, ...]:
+        """Two a decade apart; products of more factors need less."""
+        return (1e-3, 1e-2) if self.depth == 2 else (3e-4, 3e-3)
+
+    @property
+    def redraws(self) -> bool:
+        """Whether the start draws the products anew."""
+        return self.init == "independent"
+
+    @property
+    def finds_kappa(self) -> bool:
+        """Whether a share of zeros is asked for, and kappa follows from it."""
+        return self.target_sparsity is not None
+
+    @property
     def stacks(self) -> bool:
         """By name, with groups counted from the end, the same in a stack; nothing redrawn, kappa constant."""
         same_groups = self.group is None or (isinstance(self.group, int) and self.group < 0)
-        return self.names is not None and same_groups and self.init != "independent" and not self.callbacks()
+        return self.names is not None and same_groups and not self.redraws and not self.callbacks()
 
     def prepare(self, network: nn.Module, generator: Generator | None = None) -> None:
         """Make the chosen weights redundant, in place."""
@@ -56,21 +73,12 @@ class Method:
     def callbacks(self) -> list:
         """What moves kappa during one training, for the trainer."""
         moving = KappaSchedule(self.kappa_warmup, self.kappa_off)
-        if self.target_sparsity is None:
+        if not self.finds_kappa:
             return [moving] if self.kappa_warmup or self.kappa_off else []
         if self.kappa_warmup or self.kappa_off:
             raise ValueError("target_sparsity moves kappa itself: leave kappa_warmup and kappa_off out")
         return [TargetSparsity(self.target_sparsity)]
 
-    def penalty(self, network: nn.Module, kappa) -> None:
-        """None: the decay of the factors is the penalty."""
-
     def finalize(self, network: nn.Module, threshold: float = 0.0) -> nn.Module:
         """The products as plain weights; elements, or groups by their root mean square, up to `threshold` are zero."""
         return redundancy.merge(network, threshold)
-
-
-def groups_of(network: nn.Module, kappa, weight_decay: float, lr_multiplier: float) -> list[dict]:
-    """Groups of a redundant network; kappa may be a tensor with one value per network of a stack."""
-    factors, *others = redundancy.parameter_groups(network, kappa=0.0, weight_decay=weight_decay)
-    return [{**factors, "weight_decay": 2 * kappa, "lr_multiplier": lr_multiplier}, *others]

@@ -4,19 +4,24 @@ Every layer learns its s. Decay 2 kappa on v and s alike drives s towards zero a
 holds against it.
 """
 
+from typing import ClassVar
+
 import torch
 from torch import Generator, Tensor, nn
 from torch.nn.utils import parametrize
 
 from spred_bench.components.contract import component
+from spred_bench.components.methods import BaseMethod
 from spred_bench.redundancy.selection import DEFAULT_TYPES
 
 
 @component
-class Method:
+class Method(BaseMethod):
     """initial: s at the start; the more negative, the longer the network stays dense."""
 
     initial: float = -10.0
+
+    strengths: ClassVar = (1e-3, 1e-2)
 
     def prepare(self, network: nn.Module, generator: Generator | None = None) -> None:
         """Thresholds on every linear and convolution weight, which keeps its value."""
@@ -32,9 +37,6 @@ class Method:
             members[id(parameter) in inside].append(parameter)
         groups = [{"params": members[True], "weight_decay": 2 * kappa}, {"params": members[False], "weight_decay": 0.0}]
         return [group for group in groups if group["params"]]
-
-    def penalty(self, network: nn.Module, kappa) -> None:
-        """None: the decay is all."""
 
     def finalize(self, network: nn.Module, threshold: float = 0.0) -> nn.Module:
         """The thresholded weights as plain ones, those up to `threshold` zero."""

@@ -5,6 +5,7 @@ replaced by their magnitudes. It is computed anew in each of many rounds, while 
 """
 
 import copy
+from typing import ClassVar
 
 import torch
 from pydantic import PositiveInt
@@ -21,6 +22,8 @@ class Method(WeightDecay):
     """n_rounds: of pruning.  Trained like `weight_decay`; kappa is its strength."""
 
     n_rounds: PositiveInt = 100
+
+    prunes_at_start: ClassVar = True
 
     def masks(
         self, network: nn.Module, ratio: float, batch: tuple[Tensor, Tensor], generator: Generator

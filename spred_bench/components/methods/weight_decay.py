@@ -9,15 +9,17 @@ from typing import ClassVar
 from torch import nn
 
 from spred_bench.components.contract import component
+from spred_bench.components.methods import BaseMethod
 from spred_bench.training.optimizers import split_parameters
 
 
 @component
-class Method:
+class Method(BaseMethod):
     """decay_biases: also vectors named bias and normalisation; the paper counts them as weights of a constant input."""
 
     decay_biases: bool = False
 
+    strengths: ClassVar = (2.5e-4, 2.5e-3)
     stacks: ClassVar = True
 
     def prepare(self, network: nn.Module, generator=None) -> None:
@@ -31,9 +33,6 @@ class Method:
             {"params": biases, "weight_decay": 2 * kappa if self.decay_biases else 0.0},
         ]
         return [group for group in groups if group["params"]]
-
-    def penalty(self, network: nn.Module, kappa) -> None:
-        """None: the decay is the penalty."""
 
     def finalize(self, network: nn.Module, threshold: float = 0.0) -> nn.Module:
         """As it is: plain decay gives small weights, and who calls them zero is the task."""

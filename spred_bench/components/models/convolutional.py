@@ -7,10 +7,11 @@ from pydantic import PositiveInt
 from torch import Generator, nn
 
 from spred_bench.components.contract import component
+from spred_bench.components.models import BaseModel
 
 
 @component
-class ByWidth:
+class ByWidth(BaseModel):
     """A component that builds its `network` for a width."""
 
     width: PositiveInt = 64

@@ -2,13 +2,14 @@
 
 import copy
 import math
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from pydantic import PositiveInt
 from torch import Generator, Tensor, nn
 
 from spred_bench.components.contract import component
+from spred_bench.components.models import BaseModel
 from spred_bench.components.models.stacked import StackedMlp
 
 # Each is zero at zero, so that a node without incoming weights is silent.
@@ -16,13 +17,15 @@ ACTIVATIONS = {"relu": nn.ReLU, "swish": nn.SiLU, "tanh": nn.Tanh, "gelu": nn.GE
 
 
 @component
-class Model:
+class Model(BaseModel):
     """hidden: number of nodes.  bias: `input` appends a one to x, whose weights are part of W1 (the paper's way),
     `usual` gives both layers a bias of their own, `none` leaves it out."""
 
     hidden: PositiveInt = 1000
     activation: Literal["relu", "swish", "tanh", "gelu"] = "relu"
     bias: Literal["input", "usual", "none"] = "input"
+
+    has_hidden_layer: ClassVar = True
 
     @property
     def keys(self) -> dict:

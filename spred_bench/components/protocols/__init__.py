@@ -1,16 +1,16 @@
-"""Protocols of gene selection, one file each: which pairs of sample and label there are, and how they are divided.
+"""Protocols of gene selection, one file each, with a class `Protocol`.
 
-    protocol.label(data)                    an Expression to a Labelled. UserError where it cannot be labelled so.
-    protocol.sample(data, labelled, seed)   one random sampling, scaled: training, dev and test part
-    protocol.check(datasets)                optional: UserError where it names what no Expression of the run has
-
-Methods see training and dev part; the test part is for the task, once.
+A protocol says which pairs of sample and label there are, and how they are divided. Selectors see training and dev
+part; the test part is for the task, once.
 """
 
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
+from spred_bench.components.data.genes import Expression
 from spred_bench.components.selectors import Split
 
 TEST_FRACTION = DEV_FRACTION = 0.2
@@ -36,6 +36,21 @@ class Sampling(NamedTuple):
     y_test: np.ndarray
     n_imputed: int
     log: bool
+
+
+class BaseProtocol(ABC):
+    """What `task=gene_selection` asks of every protocol."""
+
+    def check(self, datasets: Sequence[Expression]) -> None:
+        """Raises UserError where the protocol names what no data set of the run has."""
+
+    @abstractmethod
+    def label(self, data: Expression) -> Labelled:
+        """The pairs of sample and label. Raises UserError where the data cannot be labelled so."""
+
+    @abstractmethod
+    def sample(self, data: Expression, labelled: Labelled, seed: int) -> Sampling:
+        """One random division into training, dev and test part, scaled."""
 
 
 def majority_rate(labelled: Labelled) -> float:

@@ -11,14 +11,14 @@ from pydantic import Field
 
 from spred_bench.components.contract import component, suggest
 from spred_bench.components.data.genes import Expression
-from spred_bench.components.protocols import Labelled, Sampling, assemble, part_sizes
+from spred_bench.components.protocols import BaseProtocol, Labelled, Sampling, assemble, part_sizes
 from spred_bench.errors import UserError
 
 _SMALLEST_CLASS = 3  # one sample for each part
 
 
 @component
-class Protocol:
+class Protocol(BaseProtocol):
     """factor: name of the factor type, or several, of which the first that can serve is taken; null, or none of them:
     the only one that can. One can serve if it has at least two classes, each of three samples or more.  exclude:
     classes left out. Several data sets may differ in their names; one that none of them has is an error.

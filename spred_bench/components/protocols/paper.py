@@ -7,14 +7,14 @@ import numpy as np
 
 from spred_bench.components.contract import component
 from spred_bench.components.data.genes import Expression
-from spred_bench.components.protocols import Labelled, Sampling, assemble, part_sizes
+from spred_bench.components.protocols import BaseProtocol, Labelled, Sampling, assemble, part_sizes
 from spred_bench.errors import UserError
 
 _FEWEST = 5
 
 
 @component
-class Protocol:
+class Protocol(BaseProtocol):
     """Pairs in the file's order of subsets; random 60/20/20 without regard to class or sample."""
 
     def label(self, data: Expression) -> Labelled:

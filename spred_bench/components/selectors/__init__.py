@@ -1,14 +1,11 @@
-"""Methods that select features and classify with them, one file each (section 4.3). A protocol hands over one sampling
-and gets the whole tuning grid or path back; which point counts is the protocol's to say, by the dev part alone.
+"""Methods that select features and classify with them, one file each, with a class `Selector` (section 4.3).
 
-    selector.check()                                         raises Skip, with the reason, where it cannot run here
-    selector.select(split, n_classes, seed, device)          every point of the grid, one Selection each
-    selector.select_many(splits, n_classes, seeds, device)   optional: several samplings together, where that is faster
-
-`seed` orders whatever is random in the method; the test part is never here.
+A selector returns its whole tuning grid or path for one sampling. The task chooses a point by the dev part alone; a
+selector never sees the test part.
 """
 
-from collections.abc import Callable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -41,6 +38,28 @@ class Selection(NamedTuple):
     dev_loss: float
     predict: Callable[[np.ndarray], np.ndarray]
     curve: tuple[tuple[int, float, float], ...] = ()
+
+
+class BaseSelector(ABC):
+    """What `task=gene_selection` asks of every selector.
+
+    trains_together: `select_many` is faster than a `select` for each sampling, and is called instead.
+    """
+
+    trains_together = False
+
+    def check(self) -> None:
+        """Raises Skip, with the reason, where the selector cannot run here."""
+
+    @abstractmethod
+    def select(self, split: Split, n_classes: int, seed: int, device: str) -> list[Selection]:
+        """Every point of the grid or path. `seed` orders whatever is random."""
+
+    def select_many(
+        self, splits: Sequence[Split], n_classes: int, seeds: Sequence[int], device: str
+    ) -> list[list[Selection]]:
+        """`select` for several samplings, one seed each."""
+        return [self.select(split, n_classes, seed, device) for split, seed in zip(splits, seeds, strict=True)]
 
 
 def scored(settings: dict, features, decide, split: Split, curve=()) -> Selection:

@@ -11,9 +11,9 @@ import numpy as np
 from pydantic import Field, PositiveFloat, PositiveInt
 
 from spred_bench.components.contract import component
-from spred_bench.components.selectors import Selection, Split, scored
+from spred_bench.components.peers import required
+from spred_bench.components.selectors import BaseSelector, Selection, Split, scored
 from spred_bench.components.selectors.classifiers import support_vectors
-from spred_bench.components.solvers.cd import required
 
 
 def rank(X, y, n_features: int, blocks: int, n_jobs: int = 1, permutations: int = 3) -> np.ndarray:
@@ -44,7 +44,7 @@ def _as_it_expects():
 
 
 @component
-class Selector:
+class Selector(BaseSelector):
     """n_features: sizes of the selection, the largest first found, the others its head.  C: of the support vector
     machine.  blocks: samples per block, B.  Grid: all pairs of n_features and C."""
 

@@ -13,7 +13,7 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.svm import l1_min_c
 
 from spred_bench.components.contract import component
-from spred_bench.components.selectors import Selection, Split, scored
+from spred_bench.components.selectors import BaseSelector, Selection, Split, scored
 from spred_bench.components.selectors.classifiers import probabilities
 
 _MANY_SAMPLES = 5000
@@ -24,7 +24,7 @@ _L1 = {"penalty": "l1"} if _PENALTY is not None and _PENALTY.default == "l2" els
 
 
 @component
-class Selector:
+class Selector(BaseSelector):
     """Inverse strengths C: `n_points` from just above the smallest that selects anything to `largest_ratio` times it.
 
     A feature is selected if any class has a coefficient for it, and ranked by the norm of its coefficients.
@@ -33,9 +33,6 @@ class Selector:
     n_points: PositiveInt = 12
     largest_ratio: Annotated[float, Field(ge=_SMALLEST_RATIO)] = 1000.0
     solver: Literal["auto", "liblinear", "saga"] = "auto"
-
-    def check(self) -> None:
-        """Needs nothing."""
 
     def select(self, split: Split, n_classes: int, seed: int, device: str) -> list[Selection]:
         """One point per C, from the strongest penalty on."""

@@ -9,13 +9,13 @@ import torch
 from pydantic import PositiveFloat, PositiveInt
 
 from spred_bench.components.contract import component
-from spred_bench.components.selectors import Selection, Split, scored
-from spred_bench.components.solvers.cd import required
+from spred_bench.components.peers import required
+from spred_bench.components.selectors import BaseSelector, Selection, Split, scored
 from spred_bench.lasso.second_order.feature_path import FeaturePath
 
 
 @component
-class Selector:
+class Selector(BaseSelector):
     """Penalties: `n_points` from `smallest_ratio` to `largest_ratio` times the smallest at which a linear model selects
     nothing. The package's own path starts far below and takes steps of 2 %: hundreds of points, most of them dense.
 

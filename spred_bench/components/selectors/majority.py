@@ -3,15 +3,12 @@
 import numpy as np
 
 from spred_bench.components.contract import component
-from spred_bench.components.selectors import Selection, Split, scored
+from spred_bench.components.selectors import BaseSelector, Selection, Split, scored
 
 
 @component
-class Selector:
+class Selector(BaseSelector):
     """No features, nothing tuned; of equally frequent classes the first."""
-
-    def check(self) -> None:
-        """Needs nothing."""
 
     def select(self, split: Split, n_classes: int, seed: int, device: str) -> list[Selection]:
         """One point, without features."""

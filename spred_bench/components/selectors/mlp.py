@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from spred_bench.components.contract import component
 from spred_bench.components.models.mlp import Mlp
-from spred_bench.components.selectors import Selection, Split, scored
+from spred_bench.components.selectors import BaseSelector, Selection, Split, scored
 from spred_bench.components.selectors.training import Recipe, Training
 from spred_bench.training import optimizers
 
@@ -20,7 +20,7 @@ _ZERO = 1e-8
 
 
 @component
-class Selector:
+class Selector(BaseSelector):
     """penalty: kappa |w|^2 on all weights, or 2 kappa |W_1|_1 on the first layer's.  Grid: kappas and learning_rates.
 
     An input counts as selected if the norm of its weights exceeds 1e-8.  patience: see `training.Recipe`.
@@ -33,9 +33,6 @@ class Selector:
     max_steps: PositiveInt = 5000
     patience: PositiveInt | None = 1000
     clip_norm: PositiveFloat | None = 1.0
-
-    def check(self) -> None:
-        """Needs nothing."""
 
     def select(self, split: Split, n_classes: int, seed: int, device: str) -> list[Selection]:
         """One point per kappa and learning rate, each trained from the same start."""

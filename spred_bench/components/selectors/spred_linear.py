@@ -10,14 +10,14 @@ import numpy as np
 from pydantic import Field, PositiveInt
 
 from spred_bench.components.contract import component
-from spred_bench.components.selectors import Selection, Split, scored
+from spred_bench.components.selectors import BaseSelector, Selection, Split, scored
 from spred_bench.lasso.second_order.feature_path import FeaturePath
 
 _LARGEST_RATIO = 0.95  # at 1 nothing is selected
 
 
 @component
-class Selector:
+class Selector(BaseSelector):
     """kappa: `n_points` from just below the smallest that selects nothing to `smallest_ratio` times it.
 
     depth: factors of a weight; 3 is not convex, and starts from the solution of 2.  intercept: the paper has none.
@@ -27,9 +27,6 @@ class Selector:
     smallest_ratio: Annotated[float, Field(gt=0, le=_LARGEST_RATIO)] = 0.01
     depth: Literal[2, 3] = 2
     intercept: bool = False
-
-    def check(self) -> None:
-        """Needs nothing."""
 
     def select(self, split: Split, n_classes: int, seed: int, device: str) -> list[Selection]:
         """One point per kappa, from the strongest on; nothing is random."""

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from spred_bench.components.contract import component
 from spred_bench.components.methods.spred import Method
 from spred_bench.components.models.two_heads import TwoHeads
-from spred_bench.components.selectors import Selection, Split, scored
+from spred_bench.components.selectors import BaseSelector, Selection, Split, scored
 from spred_bench.components.selectors.training import Recipe, Training, cut_inputs
 from spred_bench.training import optimizers
 
@@ -23,7 +23,7 @@ _DEAD = 1e-8
 
 
 @component
-class Selector:
+class Selector(BaseSelector):
     """hidden: sizes of f_n's hidden layers, [] for f_l alone.  Grid: all pairs of kappas and learning_rates.
 
     patience: early stopping, see `training.Recipe`; the paper has it, but a network stopped early has few zeros.
@@ -38,9 +38,6 @@ class Selector:
     clip_norm: PositiveFloat | None = 1.0
     weight_decay: NonNegativeFloat = 1e-5
     compact_every: NonNegativeInt = 20
-
-    def check(self) -> None:
-        """Needs nothing."""
 
     def select(self, split: Split, n_classes: int, seed: int, device: str) -> list[Selection]:
         """One point per kappa and learning rate, each trained from the same start."""

@@ -9,19 +9,16 @@ from pydantic import Field, PositiveFloat, PositiveInt
 from sklearn.feature_selection import f_classif
 
 from spred_bench.components.contract import component
-from spred_bench.components.selectors import Selection, Split, scored
+from spred_bench.components.selectors import BaseSelector, Selection, Split, scored
 from spred_bench.components.selectors.classifiers import support_vectors
 
 
 @component
-class Selector:
+class Selector(BaseSelector):
     """n_features: sizes of the selection.  C: of the support vector machine (RBF kernel).  Grid: all pairs."""
 
     n_features: list[PositiveInt] = Field(min_length=1)
     C: list[PositiveFloat] = Field(min_length=1)
-
-    def check(self) -> None:
-        """Needs nothing."""
 
     def select(self, split: Split, n_classes: int, seed: int, device: str) -> list[Selection]:
         """One point per size and C; sizes above the number of features are cut."""

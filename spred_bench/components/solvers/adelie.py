@@ -11,20 +11,21 @@ import numpy as np
 from pydantic import PositiveInt
 
 from spred_bench.components.contract import component
-from spred_bench.components.solvers.cd import climb_each_target, strengths_down_to
+from spred_bench.components.solvers import BaseSolver
+from spred_bench.components.solvers._black_box import climb_each_target, strengths_down_to
 from spred_bench.errors import Skip
 
 _REMEDY = "pip install adelie into an environment of its own (numpy below 2), then solver.adelie.python=path/to/python"
 
 
 @component
-class Solver:
+class Solver(BaseSolver):
     """adelie's grpnet with groups of one, down a path of `n_lambda` strengths to the one asked."""
 
     python: str | None = None
     n_lambda: PositiveInt = 5
     n_threads: PositiveInt = 2
-    black_box: ClassVar[bool] = True
+    black_box: ClassVar = True
 
     def solve(self, problem, monitor):
         """Coefficients of `problem`, (p,) or (p, m). Skip where adelie is not installed, X is sparse or alpha = 0."""

@@ -6,16 +6,18 @@ import numpy as np
 from pydantic import PositiveInt
 
 from spred_bench.components.contract import component
-from spred_bench.components.solvers.cd import climb_each_target, required
+from spred_bench.components.peers import required
+from spred_bench.components.solvers import BaseSolver
+from spred_bench.components.solvers._black_box import climb_each_target
 
 
 @component
-class Solver:
+class Solver(BaseSolver):
     """celer's Lasso, one target after the other."""
 
     max_iter: PositiveInt = 100
     prune: bool = True
-    black_box: ClassVar[bool] = True
+    black_box: ClassVar = True
 
     def solve(self, problem, monitor):
         """Coefficients of `problem`, shape (p,) or (p, m). Skip where celer is not installed."""

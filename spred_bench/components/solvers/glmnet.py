@@ -5,16 +5,18 @@ from typing import ClassVar
 from pydantic import PositiveInt
 
 from spred_bench.components.contract import component
-from spred_bench.components.solvers.cd import climb_each_target, required, strengths_down_to
+from spred_bench.components.peers import required
+from spred_bench.components.solvers import BaseSolver
+from spred_bench.components.solvers._black_box import climb_each_target, strengths_down_to
 
 
 @component
-class Solver:
+class Solver(BaseSolver):
     """python-glmnet's ElasticNet with alpha = 1, along `n_lambda` strengths from lambda_max down to the one asked."""
 
     n_lambda: PositiveInt = 10
     max_iter: PositiveInt = 1_000_000
-    black_box: ClassVar[bool] = True
+    black_box: ClassVar = True
 
     def solve(self, problem, monitor):
         """Coefficients of `problem`, shape (p,) or (p, m). Skip where python-glmnet is not installed, or alpha = 0."""

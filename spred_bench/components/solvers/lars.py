@@ -9,16 +9,17 @@ import numpy as np
 from pydantic import PositiveInt
 
 from spred_bench.components.contract import component
+from spred_bench.components.solvers import BaseSolver
 from spred_bench.errors import Skip
 from spred_bench.lasso import as_columns
 
 
 @component
-class Solver:
+class Solver(BaseSolver):
     """LARS with the lasso modification, one path per target."""
 
     max_iter: PositiveInt = 100_000
-    black_box: ClassVar[bool] = True
+    black_box: ClassVar = True
 
     def solve(self, problem, monitor):
         """Coefficients of `problem`, shape (p,) or (p, m)."""

@@ -6,16 +6,19 @@ import numpy as np
 from pydantic import PositiveInt
 
 from spred_bench.components.contract import component
-from spred_bench.components.solvers.cd import climb_each_target, required
+from spred_bench.components.peers import required
+from spred_bench.components.solvers import BaseSolver
+from spred_bench.components.solvers._black_box import climb_each_target
 
 
 @component
-class Solver:
+class Solver(BaseSolver):
     """skglm's Lasso, one target after the other. Its first run compiles for seconds; the warm-up pays for that."""
 
     max_iter: PositiveInt = 50
     ws_strategy: Literal["subdiff", "fixpoint"] = "subdiff"
-    black_box: ClassVar[bool] = True
+    black_box: ClassVar = True
+    slow_start: ClassVar = True
 
     def solve(self, problem, monitor):
         """Coefficients of `problem`, shape (p,) or (p, m). Skip where skglm is not installed."""

@@ -14,7 +14,8 @@ from pydantic import Field, PositiveFloat, PositiveInt
 from torch import nn
 
 from spred_bench.components.contract import component
-from spred_bench.components.solvers.fista import lipschitz_constant
+from spred_bench.components.solvers import BaseSolver
+from spred_bench.components.solvers._lipschitz import lipschitz_constant
 from spred_bench.errors import Skip
 from spred_bench.redundancy import effective_weights, parameter_groups, penalty, reparametrize
 from spred_bench.training.callbacks import When
@@ -24,7 +25,7 @@ _LBFGS_INNER = 10
 
 
 @component
-class Solver:
+class Solver(BaseSolver):
     """Minimise over (u, v) with `optimizer`, from the point that steepest descent from zero reaches in one step.
 
     learning_rate: of SGD in units of 1 / (L max|w|), of Adam in units of sqrt(max|w|); L-BFGS searches its own step.
@@ -35,6 +36,11 @@ class Solver:
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
     max_iter: PositiveInt = 20_000
     device: str = "cpu"
+
+    @property
+    def gap(self) -> float:
+        """First-order optimizers meet a tight gap in the limit only."""
+        return super().gap if self.optimizer == "lbfgs" else 1e-3
 
     def solve(self, problem, monitor):
         """Coefficients of `problem`, shape (p,) or (p, m). Skip for a sparse X."""

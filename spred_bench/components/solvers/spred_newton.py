@@ -4,12 +4,13 @@ import numpy as np
 from pydantic import PositiveInt
 
 from spred_bench.components.contract import component
-from spred_bench.components.solvers.cd import climb
+from spred_bench.components.solvers import BaseSolver
+from spred_bench.components.solvers._black_box import climb
 from spred_bench.lasso.second_order.newton import compile_ahead, solve_lasso
 
 
 @component
-class Solver:
+class Solver(BaseSolver):
     """Second-order spred, all targets at once."""
 
     max_iter: PositiveInt = 100

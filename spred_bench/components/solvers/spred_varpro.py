@@ -4,13 +4,14 @@ import numpy as np
 from pydantic import PositiveInt
 
 from spred_bench.components.contract import component
+from spred_bench.components.solvers import BaseSolver
 from spred_bench.errors import Skip
 from spred_bench.lasso import as_columns
 from spred_bench.lasso.second_order.varpro import solve_by_projection
 
 
 @component
-class Solver:
+class Solver(BaseSolver):
     """Variable projection, one target after the other; each evaluation solves a min(n, p) square system."""
 
     max_iter: PositiveInt = 2000

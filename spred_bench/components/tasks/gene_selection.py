@@ -14,7 +14,9 @@ import pandas as pd
 from pydantic import NonNegativeInt, PositiveInt
 
 from spred_bench.components.contract import component, require_data
+from spred_bench.components.data import check, provenance
 from spred_bench.components.data.genes import Expression
+from spred_bench.components.tasks import DataTask
 from spred_bench.errors import Skip, UserError
 from spred_bench.reporting.rows import LIST_END, Cell
 from spred_bench.reporting.tables import gene_tables
@@ -28,7 +30,7 @@ _MEMORY_BYTES = 1 << 30
 
 
 @component
-class Task:
+class Task(DataTask):
     """Every selector on every data set under every protocol; a cell is one of `n_samplings` random divisions.
 
     A further cell per data set and protocol, without a selector, describes the data (Table 2).
@@ -48,7 +50,7 @@ class Task:
 
     def __post_init__(self):
         require_data(self.data, Expression)
-        self._sources = {getattr(source, "name", label): source for label, source in self.data.items()}
+        self._sources = {source.name or label: source for label, source in self.data.items()}
         if len(self._sources) < len(self.data):
             raise ValueError("the same data set is asked for twice")
         self._read, self._labelled = {}, {}
@@ -56,9 +58,7 @@ class Task:
 
     def cells(self) -> list[Cell]:
         """Per data set and protocol: its description, then every selector on every sampling."""
-        for source in self._sources.values():
-            if hasattr(source, "check"):
-                source.check()
+        check(self._sources.values())
         self._require_known_names()
         found = []
         for dataset in self._sources:
@@ -76,8 +76,8 @@ class Task:
         return found
 
     def provenance(self) -> dict:
-        """Checksums of the data files, for the manifest."""
-        return {name: source.provenance() for name, source in self._sources.items() if hasattr(source, "provenance")}
+        """Checksums of the data files, under the names that the tables have."""
+        return provenance(self._sources)
 
     def run(self, cell: Cell):
         """Describe the data, or select on one sampling, choose by dev, and measure on test."""
@@ -140,11 +140,10 @@ class Task:
     def _select(self, cell: Cell):
         """(selections, seconds of one sampling, samplings trained together); kept for the neighbours of the batch."""
         selector = self.selector[cell.method]
-        if hasattr(selector, "check"):
-            selector.check()
+        selector.check()
         samplings = self._prepared(cell)
         n_classes = len(self._pairs(cell.dataset, cell.keys["protocol"])[1].classes)
-        if not hasattr(selector, "select_many"):
+        if not selector.trains_together:
             with Stopwatch(self.device) as watch:
                 found = selector.select(samplings[cell.seed].split, n_classes, cell.seed, self.device)
             return found, watch.elapsed_s, 1
@@ -183,7 +182,7 @@ class Task:
             with suppress(Skip):  # the cell that describes it will say it
                 found.append(self._data(dataset))
         for protocol in self.protocol.values():
-            if found and hasattr(protocol, "check"):
+            if found:
                 protocol.check(found)
 
     def _data(self, dataset: str) -> Expression:

@@ -14,6 +14,7 @@ import pandas as pd
 from pydantic import Field, PositiveFloat
 
 from spred_bench.components.contract import component
+from spred_bench.components.tasks import BaseTask
 from spred_bench.lasso import soft_threshold
 from spred_bench.reporting.rows import Cell
 
@@ -21,7 +22,7 @@ _FIGURE_KAPPA = 0.5
 
 
 @component
-class Task:
+class Task(BaseTask):
     """Both losses on a grid, and their minima in closed form, for every centre.
 
     centres: c, where the loss without penalty is least.  extent: u and v run over [-extent, extent].

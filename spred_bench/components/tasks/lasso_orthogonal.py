@@ -13,7 +13,9 @@ from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, Pos
 
 from spred_bench import lasso
 from spred_bench.components.contract import component, require_data
+from spred_bench.components.data import check
 from spred_bench.components.data.regression import Regression
+from spred_bench.components.tasks import DataTask
 from spred_bench.errors import UserError
 from spred_bench.lasso import LassoProblem
 from spred_bench.reporting.rows import Cell
@@ -30,7 +32,7 @@ _ALPHA_STEP = 1e-4
 
 
 @component
-class Task:
+class Task(DataTask):
     """Each method on all strengths, seeds and learning rates at once; the rate of the best objective is kept.
 
     largest_alpha, n_alphas: the grid of strengths, zero left out; `kappa`, where given, replaces it by 2 kappa, exact.
@@ -61,9 +63,8 @@ class Task:
 
     def cells(self) -> list[Cell]:
         """One per data set and method: all its strengths, rates and seeds train as one. UserError if X is not fit."""
+        check(self.data.values())
         for name, source in self.data.items():
-            if hasattr(source, "check"):
-                source.check()
             for seed in self._seeds():
                 _require_orthogonal(name, source.load(seed).X)
         return [Cell(name, method) for name in self.data for method in (_REFERENCE, *METHODS)]

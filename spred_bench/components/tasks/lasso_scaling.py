@@ -7,7 +7,9 @@ from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
 from spred_bench import lasso
 from spred_bench.components.contract import component, require_data
+from spred_bench.components.data import check
 from spred_bench.components.data.regression import Regression
+from spred_bench.components.tasks import DataTask
 from spred_bench.experiments.judging.isolation import ProblemFiles, Worker, solve_here
 from spred_bench.experiments.judging.monitor import ZERO_THRESHOLDS
 from spred_bench.lasso import LassoProblem
@@ -20,7 +22,7 @@ _ZERO_RATE_FRACTIONS = (0.75, 0.9, 1.0)
 
 
 @component
-class Task:
+class Task(DataTask):
     """Every solver on every data set, at every strength and seed.
 
     lambda_ratios: strengths as fractions of lambda_max; `kappa`, where given, replaces them by alpha = 2 kappa.
@@ -52,9 +54,7 @@ class Task:
 
     def cells(self) -> list[Cell]:
         """One per data set, seed, strength and solver; solvers innermost, so that rivals run side by side."""
-        for source in self.data.values():
-            if hasattr(source, "check"):
-                source.check()
+        check(self.data.values())
         ratios = [None] if self.kappa is not None else self.lambda_ratios
         return [
             Cell(data.partition("[")[0], solver, seed, {"data": data, "lambda_ratio": ratio})
@@ -64,16 +64,12 @@ class Task:
             for solver in self.solver
         ]
 
-    def provenance(self) -> dict:
-        """Checksums of the data files, for the manifest."""
-        return {name: source.provenance() for name, source in self.data.items() if hasattr(source, "provenance")}
-
     def run(self, cell: Cell):
         """Solve the cell's problem and tell its curve, its times to each target, and where it ended."""
         problem, keys = self._problem(cell)
         solver = self.solver[cell.method]
-        if self.isolate == "all" or (self.isolate == "black_box" and getattr(solver, "black_box", False)):
-            worker = self._workers.setdefault(cell.method, Worker(solver, getattr(solver, "python", None)))
+        if self.isolate == "all" or (self.isolate == "black_box" and solver.black_box):
+            worker = self._workers.setdefault(cell.method, Worker(solver, solver.python))
             if self._files is None:
                 self._files = ProblemFiles(problem.X, problem.Y)
             result = worker.solve(self._files, problem, self.gap_targets, self.time_limit_s)

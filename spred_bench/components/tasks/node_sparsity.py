@@ -12,7 +12,9 @@ import pandas as pd
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from spred_bench.components.contract import component, require_data
+from spred_bench.components.data import check
 from spred_bench.components.data.images import Images
+from spred_bench.components.tasks import DataTask
 from spred_bench.reporting.rows import Cell
 from spred_bench.reporting.tables.lines import Line, fit_line
 
@@ -21,7 +23,7 @@ _LARGEST_STACKED_LAYER = 16_384
 
 
 @component
-class Task:
+class Task(DataTask):
     """Every method, model, kappa and seed on every image set.
 
     kappas: strengths of Eq. (3), weight decay 2 kappa; the top-level `kappa`, where given, replaces them.
@@ -63,14 +65,14 @@ class Task:
     def __post_init__(self):
         require_data(self.data, Images)
         for label, model in self.model.items():
-            if not hasattr(model, "hidden"):
+            if not model.has_hidden_layer:
                 raise ValueError(f"model={label} has no hidden layer whose nodes could be counted; expected mlp")
         for label, method in self.method.items():
-            if hasattr(method, "masks"):
+            if method.prunes_at_start:
                 raise ValueError(f"method={label} prunes before the training; only task=pruning does")
-            if getattr(method, "target_sparsity", None) is not None:
+            if method.finds_kappa:
                 raise ValueError(f"method={label} has a target_sparsity, but kappa is given here; use task=pruning")
-            if self.stack not in ("auto", 1) and not getattr(method, "stacks", False):
+            if self.stack not in ("auto", 1) and not method.stacks:
                 raise ValueError(f"stack={self.stack}: method={label} trains one at a time; expected stack=auto or 1")
         if len(set(self.kappas)) < len(self.kappas):
             raise ValueError(f"kappas={self.kappas} holds one of them twice")
@@ -82,9 +84,7 @@ class Task:
 
     def cells(self) -> list[Cell]:
         """One per data set, model, method, seed and stack of kappas: what trains together is one unit of work."""
-        for source in self.data.values():
-            if hasattr(source, "check"):
-                source.check()
+        check(self.data.values())
         kappas = [self.kappa] if self.kappa is not None else self.kappas
         found = []
         for data in self.data:
@@ -98,10 +98,6 @@ class Task:
                         for stack in stacks
                     ]
         return found
-
-    def provenance(self) -> dict:
-        """Checksums of the data files, for the manifest."""
-        return {name: source.provenance() for name, source in self.data.items() if hasattr(source, "provenance")}
 
     def run(self, cell: Cell):
         """Train the cell's networks, count their dead nodes, remove them, and measure what is left."""
@@ -132,7 +128,7 @@ class Task:
     def _stack_size(self, data: str, model: str, method: str, n_kappas: int) -> int:
         if self.stack != "auto":
             return self.stack
-        if self.patience is not None or not getattr(self.method[method], "stacks", False):
+        if self.patience is not None or not self.method[method].stacks:
             return 1
         if self.device.startswith("cuda"):
             return n_kappas

@@ -12,7 +12,9 @@ import pandas as pd
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from spred_bench.components.contract import component, require_data
+from spred_bench.components.data import check
 from spred_bench.components.data.images import Images
+from spred_bench.components.tasks import DataTask
 from spred_bench.errors import Skip
 from spred_bench.reporting.rows import Cell
 
@@ -20,11 +22,11 @@ Compression = Annotated[float, Field(ge=1)]
 
 
 @component
-class Task:
+class Task(DataTask):
     """Every method, model, kappa and seed on every image set.
 
-    kappas: for each method its strengths of Eq. (3), as many for each, chosen between on dev; weight decay 2 kappa.
-        The top-level `kappa`, where given, replaces them.
+    kappas: for each method its strengths of Eq. (3), as many for each, chosen between on dev; weight decay 2 kappa. A
+        method without an entry has the strengths that it declares. The top-level `kappa`, where given, replaces all.
     compressions: all prunable weights over those kept.  thresholds: absolute ones to prune at as well.
     crop_padding, flip: augmentation.  dev_fraction: part of the training images held out.
     zero_threshold: what training itself must bring a weight to for it to count as zero.
@@ -75,22 +77,20 @@ class Task:
 
     def __post_init__(self):
         require_data(self.data, Images)
-        for name in (label.partition("[")[0] for label in self.method):
-            if self.kappa is None and not self.kappas.get(name):
+        for label in self.method:
+            if not self._kappas(label):
+                name = label.partition("[")[0]
                 raise ValueError(f"no strengths for method={name}; give task.kappas.{name}=[...] or kappa=...")
         if missing := set(self.ticket_compressions) - set(self.compressions):
             raise ValueError(f"ticket_compressions holds {min(missing):g}, which is not among the compressions")
-        redrawing = [label for label, method in self.method.items() if getattr(method, "init", None) == "independent"]
+        redrawing = [label for label, method in self.method.items() if method.redraws]
         if self.warm_start and redrawing:
             raise ValueError(f"method={redrawing[0]} has init=independent, which redraws the weights of warm_start")
-        self.scratch = None  # the runner gives a folder
         self._on_device, self._last = {}, (None, None)
 
     def cells(self) -> list[Cell]:
         """In the order in which one training serves many: its own rows, then a cell per pruning, then its tickets."""
-        for source in self.data.values():
-            if hasattr(source, "check"):
-                source.check()
+        check(self.data.values())
         self._check_warm_start()
         found = []
         for data in self.data:
@@ -108,13 +108,15 @@ class Task:
             self._setting(Cell(data, "", self.seed, {"model": model})).build(self.seed)
 
     def _kappas(self, method: str) -> list[float]:
-        if getattr(self.method[method], "target_sparsity", None) is not None:
+        if self.method[method].finds_kappa:
             return [0.0]  # each training finds its own: metric `target_kappa`
-        return [self.kappa] if self.kappa is not None else self.kappas[method.partition("[")[0]]
+        if self.kappa is not None:
+            return [self.kappa]
+        return self.kappas.get(method.partition("[")[0]) or list(self.method[method].strengths)
 
     def _stages(self, method: str) -> list[dict]:
         compressions = [{"stage": "prune", "compression": ratio} for ratio in self.compressions]
-        if hasattr(self.method[method], "masks"):
+        if self.method[method].prunes_at_start:
             return [stage for stage in compressions if stage["compression"] > 1]  # at 1 it is the dense network
         tickets = [
             {"stage": "ticket", "compression": ratio, "ticket": kind}
@@ -124,15 +126,11 @@ class Task:
         thresholds = [{"stage": "prune", "threshold": threshold} for threshold in self.thresholds]
         return [{"stage": "train"}, *compressions, *thresholds, *tickets]
 
-    def provenance(self) -> dict:
-        """Checksums of the data files, for the manifest."""
-        return {name: source.provenance() for name, source in self.data.items() if hasattr(source, "provenance")}
-
     def run(self, cell: Cell):
         """The rows of one stage of one training."""
         setting = self._setting(cell)
         data = setting.data
-        keys = {"width": getattr(setting.model, "width", None), "l1_strength": 2 * cell.keys["kappa"]}
+        keys = {"width": setting.model.keys.get("width"), "l1_strength": 2 * cell.keys["kappa"]}
         keys |= {"n_train": len(data.train.labels), "n_classes": data.n_classes, "learning_rate": self.learning_rate}
         stages = {"train": self._training, "prune": self._pruning, "ticket": self._ticket}
         for row in stages[cell.keys["stage"]](cell, setting, self._trained(cell, setting)):
@@ -198,7 +196,7 @@ class Task:
         """The training that this cell shares with its neighbours: remembered, or resumed, or begun."""
         from spred_bench.experiments.pruning import training
 
-        at_init = hasattr(self.method[cell.method], "masks")
+        at_init = self.method[cell.method].prunes_at_start
         shared = [key for key in cell.keys if key in ("model", "kappa") or (at_init and key == "compression")]
         whole = Cell(cell.dataset, cell.method, cell.seed, {key: cell.keys[key] for key in shared})
         if self._last[0] == whole.id:

@@ -11,7 +11,9 @@ import pandas as pd
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
 from spred_bench.components.contract import component, require_data
+from spred_bench.components.data import check
 from spred_bench.components.data.patches import Patches
+from spred_bench.components.tasks import DataTask
 from spred_bench.errors import UserError
 from spred_bench.reporting.rows import Cell
 from spred_bench.reporting.tables.learning_curves import PROBLEM, median_time, times_to_best_peer
@@ -19,7 +21,7 @@ from spred_bench.reporting.tables.terminal import mark_best
 
 
 @component
-class Task:
+class Task(DataTask):
     """Every learner on every set of patches, for every number of atoms and seed.
 
     kappas: strengths of Eq. (7); the top-level `kappa`, where given, replaces them.  time_limit_s: of learning, on the
@@ -41,7 +43,6 @@ class Task:
     kappa: PositiveFloat | None = None
     seed: NonNegativeInt = 0
     device: str = "cpu"
-    run_folder: ClassVar = None
 
     key_columns: ClassVar = (
         *("data", "n_patches", "patch_side", "whitening", "n_atoms", "kappa", "l1_strength", "time_limit_s"),
@@ -64,7 +65,7 @@ class Task:
                     f"task.n_atoms={max(self.n_atoms)}: more atoms than data={label} has patches to learn from "
                     f"({source.n_patches})"
                 )
-            source.check()
+        check(self.data.values())
         return [
             Cell(data.partition("[")[0], learner, seed, {"data": data, "n_atoms": n_atoms, "kappa": kappa})
             for data in self.data
@@ -73,10 +74,6 @@ class Task:
             for seed in range(self.seed, self.seed + self.n_seeds)
             for learner in self.learner
         ]
-
-    def provenance(self) -> dict:
-        """Checksums of the data files, for the manifest."""
-        return {name: source.provenance() for name, source in self.data.items() if hasattr(source, "provenance")}
 
     def run(self, cell: Cell):
         """Learn the cell's dictionary, tell its curve and what the last dictionary is like, and keep that."""

@@ -9,13 +9,14 @@ import pandas as pd
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
 from spred_bench.components.contract import component
+from spred_bench.components.tasks import BaseTask
 from spred_bench.reporting.rows import Cell
 
 _PROBLEMS = ("lasso", "lasso_unequal", "logistic", "group_lasso", "local_minima", "variations")
 
 
 @component
-class Task:
+class Task(BaseTask):
     """Every problem at every seed and strength.
 
     l1_strengths: 2 kappa of the problems; the top-level `kappa`, where given, replaces them.

@@ -1,17 +1,10 @@
-"""What is pruned, and why: scores of a plain network, and the masks of one stage."""
+"""What is pruned: the masks of one stage, from the scores of the method."""
 
 import copy
 
-from torch import Tensor, nn
+from torch import nn
 
-from spred_bench.networks import masks, sparsity
-
-
-def scores_of(network: nn.Module, method) -> dict[str, Tensor]:
-    """What a plain network is pruned by: magnitudes, or what the method has instead."""
-    if hasattr(method, "scores"):
-        return method.scores(network)
-    return {name: weight.abs() for name, weight in sparsity.weights_of(network).items()}
+from spred_bench.networks import masks
 
 
 def pruned(
@@ -21,8 +14,8 @@ def pruned(
 
     By compression or by threshold; a network pruned at its initialisation keeps what it has.
     """
-    scores = scores_of(network, method)
-    if hasattr(method, "masks"):
+    scores = method.scores(network)
+    if method.prunes_at_start:
         kept = masks.above(scores, 0.0)
     elif threshold is not None:
         kept = masks.above(scores, threshold)

@@ -111,7 +111,7 @@ def train(
     method.prepare(network, generator)
     rewinds = Rewinds()
     callbacks = [at(rewind_steps, rewinds)] if rewind_steps else []
-    moving = method.callbacks() if hasattr(method, "callbacks") else []
+    moving = method.callbacks()
     figures = _decay_budget(setting, network, method, kappa, moving)
     run = _fit(setting, network, method, kappa, setting.recipe, seed, checkpoints, [*callbacks, *moving])
     landings = [callback.landing for callback in moving if isinstance(callback, TargetSparsity)]

@@ -10,7 +10,7 @@ from sklearn.feature_selection import f_classif
 from spred_bench.components.data.expression import Source
 from spred_bench.components.data.gds import Source as Gds
 from spred_bench.components.protocols import clean, paper
-from spred_bench.components.selectors import Selection
+from spred_bench.components.selectors import BaseSelector, Selection
 from spred_bench.components.selectors.majority import Selector as Majority
 from spred_bench.components.selectors.univariate import Selector as Univariate
 from spred_bench.components.tasks.gene_selection import Task, choose
@@ -39,7 +39,7 @@ def accuracies(table: pd.DataFrame, method: str) -> np.ndarray:
     return rows["value"].to_numpy(float)
 
 
-class Remembering:
+class Remembering(BaseSelector):
     """A selector that keeps what it was given and offers three points, of which dev prefers the second."""
 
     def __init__(self):
@@ -88,6 +88,8 @@ def test_samplings_are_selected_together_where_the_selector_can(monkeypatch):
     calls = []
 
     class Together(Remembering):
+        trains_together = True
+
         def select_many(self, splits, n_classes, seeds, device):
             calls.append(list(seeds))
             return [self.select(split, n_classes, seed, device) for split, seed in zip(splits, seeds, strict=True)]
@@ -176,7 +178,7 @@ def test_table_1_pairs_the_samplings_and_names_its_reference():
 
 
 def test_a_missing_peer_and_a_missing_file_are_skipped(tmp_path):
-    class Peer:
+    class Peer(Remembering):
         def check(self):
             raise Skip("pip install peer")
 

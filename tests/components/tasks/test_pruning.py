@@ -206,8 +206,6 @@ def test_mistakes_end_in_one_line(cli, tmp_path):
     torch.save(resnet9.Model(width=3).build((1, 8, 8), 10, torch.Generator()).state_dict(), tmp_path / "other.pt")
     code, _, err = cli("task=pruning", "scale=smoke", "method=[l1]", "task.warm_start=other.pt")
     assert code == 2 and "task.warm_start=other.pt does not fit ResNet9" in err and err.count("\n") == 1
-    code, _, err = cli("task=pruning", "method=[spred_nodes]")
-    assert code == 2 and "task.kappas.spred_nodes" in err and err.count("\n") == 1
     code, _, err = cli("task=pruning", "task.compressions=[0.5]")
     assert code == 2 and "task.compressions" in err and err.count("\n") == 1
     code, _, err = cli("task=pruning", "task.ticket_compressions=[7]")
