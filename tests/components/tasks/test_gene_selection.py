@@ -13,6 +13,7 @@ from spred_bench.components.protocols import clean, paper
 from spred_bench.components.selectors import BaseSelector, Selection
 from spred_bench.components.selectors.majority import Selector as Majority
 from spred_bench.components.selectors.univariate import Selector as Univariate
+from spred_bench.components.tasks import gene_selection
 from spred_bench.components.tasks.gene_selection import Task, choose
 from spred_bench.errors import Skip
 from spred_bench.reporting.tables import gene_tables
@@ -83,8 +84,6 @@ def test_choice_prefers_accuracy_then_loss_then_fewer_features_then_the_first():
 
 
 def test_samplings_are_selected_together_where_the_selector_can(monkeypatch):
-    from spred_bench.components.tasks import gene_selection
-
     calls = []
 
     class Together(Remembering):
@@ -92,7 +91,7 @@ def test_samplings_are_selected_together_where_the_selector_can(monkeypatch):
 
         def select_many(self, splits, n_classes, seeds, device):
             calls.append(list(seeds))
-            return [self.select(split, n_classes, seed, device) for split, seed in zip(splits, seeds, strict=True)]
+            return super().select_many(splits, n_classes, seeds, device)
 
     together = rows_of(make_task(selector={"fake": Together()}, n_samplings=5, seed=3))
     assert calls == [[3, 4, 5, 6, 7]]
