@@ -1,8 +1,8 @@
 """Lasso on an orthogonal design (paper, Fig. 2 left and Fig. 6): who finds the closed form's zeros, and when.
 
-Strengths are moved off the grid by at most half its spacing, to keep `margin` from every |x_j'y| / n: a weight whose
-correlation equals the strength converges only sublinearly, and no threshold tells its side. The row metric `margin`
-says what was kept.
+Every strength is moved by at most half the spacing of the grid, so that it differs from every |x_j'y| / n by at least
+`margin`. At equality convergence is sublinear, and no threshold tells on which side of zero a weight is. The row metric
+`margin` is the smallest difference kept.
 """
 
 from typing import Annotated, Any, ClassVar
@@ -35,7 +35,8 @@ _ALPHA_STEP = 1e-4
 class Task(DataTask):
     """Each method on all strengths, seeds and learning rates at once; the rate of the best objective is kept.
 
-    largest_alpha, n_alphas: the grid of strengths, zero left out; `kappa`, where given, replaces it by 2 kappa, exact.
+    largest_alpha, n_alphas: the grid of strengths, zero left out. A given `kappa` replaces it by 2 kappa, which is
+        moved like the grid; rows hold the kappa that was solved.
     trajectory_alphas: strengths followed over time (Fig. 6).  margin: see above; 0 leaves the grid as it is.
     start_scale: root mean square of the weights' start, drawn from `init_seed` on and the same for all methods.
     """
@@ -133,9 +134,10 @@ class Task(DataTask):
 
     def _alphas(self, correlations: np.ndarray) -> list[float]:
         """The grid and the strengths to follow, each at its place or the nearest one `margin` off all correlations."""
-        if self.kappa is not None:
-            return [2 * self.kappa]
         spacing = self.largest_alpha / self.n_alphas
+        if self.kappa is not None:
+            alpha = 2 * self.kappa
+            return [separated(alpha, correlations, self.margin, min(spacing, alpha) / 2) if alpha else alpha]
         grid = {*(_tidy(spacing * i) for i in range(1, self.n_alphas + 1)), *self.trajectory_alphas}
         apart = [separated(alpha, correlations, self.margin, spacing / 2) for alpha in sorted(grid)]
         return list(dict.fromkeys(apart))  # neighbours may share the nearest value that is off the correlations

@@ -158,8 +158,20 @@ def test_the_start_depends_on_the_initial_seed_alone():
 
 
 def test_kappa_replaces_the_grid():
-    instances = make_task(kappa=0.15)._instances("orthogonal")
-    assert {i.problem.alpha for i in instances} == {0.3} and all(i.watched for i in instances)
+    instances = make_task(kappa=0.15, margin=0.0)._instances("orthogonal")
+    assert {instance.problem.alpha for instance in instances} == {0.3} and all(i.watched for i in instances)
+
+
+@pytest.mark.parametrize("kappa", [0.05, 0.1, 0.2, 0.35])
+def test_one_kappa_keeps_its_distance_like_the_grid(kappa):
+    instances = make_task(kappa=kappa, margin=0.005)._instances("orthogonal")
+    alpha = instances[0].problem.alpha
+    assert abs(alpha - 2 * kappa) <= 0.05 and {instance.problem.alpha for instance in instances} == {alpha}
+    assert min(np.abs(np.abs(instance.c) - alpha).min() for instance in instances) >= 0.005 - 1e-12
+
+
+def test_kappa_zero_is_least_squares():
+    assert make_task(kappa=0.0, margin=0.005)._instances("orthogonal")[0].problem.alpha == 0
 
 
 def test_separated_moves_a_strength_no_further_than_needed():
