@@ -14,12 +14,17 @@ _EDGE = 1.3e-8
 def draw(records: pd.DataFrame):
     """One panel per problem: relative gap against time, median over seeds with the 20-80 % band."""
     import matplotlib.pyplot as plt
-    from matplotlib.ticker import NullFormatter
+    from matplotlib.ticker import FuncFormatter, NullFormatter
 
     curves = records[records["metric"] == "relative_gap"].copy()
     if curves.empty:
         return None
     curves["strength"] = strength_labels(curves)
+    places = {data: place for place, data in enumerate(curves["data"].unique())}
+    order = curves.assign(place=curves["data"].map(places))
+    curves = order.sort_values(
+        ["place", "n_features", "n_targets", "kappa"], ascending=[True] * 3 + [False], kind="stable"
+    )
     problems = list(curves.groupby(["data", "n_features", "n_targets", "strength"], sort=False))[:_MOST_PANELS]
     palette = colours(curves["method"].unique())
     columns = min(4, len(problems))
@@ -40,6 +45,7 @@ def draw(records: pd.DataFrame):
             _curve(ax, rows_of_method, palette[method], name(method))
         several = f", {targets} targets" if targets > 1 else ""
         ax.set(xscale="log", yscale="log", ylim=(1e-8, 2), title=_title(data, features, several, strength))
+        ax.yaxis.set_major_formatter(FuncFormatter(_decade))
         ax.xaxis.set_minor_formatter(NullFormatter())  # decades are labels enough
     for ax in axes[-1]:
         ax.set_xlabel("time (s)")
@@ -55,8 +61,13 @@ def _title(data: str, features: int, several: str, strength: str) -> str:
     told = [item.partition("=") for item in settings.split(",") if item and not item.startswith("n_")]
     words = {"truth": "{1}", "quadratic": "{0}"}  # what needs no "key value"
     told = [words.get(key, "{0} {1}").format(key, value) for key, _, value in told if value != "False"]
-    size = f"{features:.3g}".replace("e+0", "e")
-    return f"{', '.join([source, *told])}\np = {size}{several}, {strength}"
+    return f"{', '.join([source, *told])}\np = {int(features):,}{several}, {strength}"
+
+
+def _decade(value: float, _) -> str:
+    """Label of a power of ten; the lowest stands for all values below it."""
+    exponent = round(np.log10(value))
+    return f"$\\leq 10^{{{exponent}}}$" if value <= 1.01e-8 else f"$10^{{{exponent}}}$"
 
 
 def _curve(ax, rows: pd.DataFrame, colour, label: str) -> None:

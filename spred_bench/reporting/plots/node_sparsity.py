@@ -21,17 +21,20 @@ def draw(records: pd.DataFrame):
     dataset = table["dataset"].value_counts().idxmax()
     table, records = table[table["dataset"] == dataset], records[records["dataset"] == dataset]
     series = {key: rows for key, rows in table.groupby(["method", "model"], sort=False)}
-    palette = colours(table["method"].unique())
+    methods = list(table["method"].unique())
     names = {model: _model_name(rows) for model, rows in table.groupby("model", sort=False)}
-    # Colours tell the methods, markers and dashes the networks; of one network, markers tell the methods too.
-    marked = list(names) if len(names) > 1 else list(palette)
+    # Colours tell the methods, markers and dashes the networks; of one method or network, both tell the other.
+    by_model = len(methods) == 1 and len(names) > 1
+    shades = colours(names if by_model else methods)
+    palette = {(method, model): shades[model if by_model else method] for method, model in series}
+    marked = list(names) if len(names) > 1 else methods
     markers = dict(zip(marked, MARKERS * len(marked), strict=False))
 
     figure, axes = plt.subplots(2, 2, figsize=(6.8, 5.6), layout="constrained")
-    main = next(iter(series)) if "weight_decay" not in palette else next(k for k in series if k[0] == "weight_decay")
-    _norms(axes[0, 0], records, series[main], names[main[1]], palette[main[0]])
+    main = next((key for key in series if key[0] == "weight_decay"), next(iter(series)))
+    _norms(axes[0, 0], records, series[main], names[main[1]], palette[main])
     for (method, model), rows in series.items():
-        style = {"color": palette[method], "marker": markers.get(model) or markers[method]}
+        style = {"color": palette[method, model], "marker": markers.get(model) or markers[method]}
         style |= {"linestyle": "-" if model == next(iter(names)) else "--"}
         label = f"{_METHODS.get(method, method)}, {names[model]}"
         _against_kappa(axes[0, 1], rows, style, label)
