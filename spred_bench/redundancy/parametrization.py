@@ -6,6 +6,7 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn.utils import parametrize
 
+from spred_bench.redundancy.pickling import reduce
 from spred_bench.redundancy.product import Product
 from spred_bench.redundancy.selection import Choice, choose, redundant_places, shared_dims
 from spred_bench.redundancy.starts import STARTS, group_norm
@@ -140,6 +141,7 @@ def _install(choice: Choice, product: Product) -> None:
     for module, attribute in choice.places:
         _own_class(module)
         parametrize.register_parametrization(module, attribute, product)
+        _own_class(module)  # torch has made a new class
         shared = shared or module.parametrizations[attribute]
         module.parametrizations[attribute] = shared
 
@@ -148,8 +150,8 @@ def _own_class(module: nn.Module) -> None:
     """Give a parametrized module a class of its own.
 
     torch keeps the `weight` property on a class made for the module, which copies by `deepcopy` share:
-    adding or removing a parametrization on one copy would break the other.
+    adding or removing a parametrization on one copy would break the other. A redundant module can be pickled.
     """
     if parametrize.is_parametrized(module):
         shared = type(module)
-        module.__class__ = type(shared.__name__, shared.__bases__, dict(shared.__dict__))
+        module.__class__ = type(shared.__name__, shared.__bases__, {**shared.__dict__, "__reduce_ex__": reduce})
