@@ -211,7 +211,7 @@ def whole(tmp_path_factory):
 
 
 @pytest.mark.parametrize("signum", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-def test_a_run_killed_and_started_again_has_the_rows_of_one_never_killed(tmp_path, whole, signum):
+def test_a_killed_run_ends_with_the_rows_of_one_never_killed(tmp_path, whole, signum):
     process = spred_bench(tmp_path, *KILLED)
     deadline = time.monotonic() + 120
     while not list(tmp_path.glob("results/*/*/cells.jsonl")):

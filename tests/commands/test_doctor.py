@@ -37,7 +37,7 @@ def test_doctor_finds_nothing_in_the_way(cli, few, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_doctor_says_what_a_peer_lacks_without_calling_it_a_problem(cli, few, monkeypatch):
+def test_a_missing_peer_is_a_note_and_no_problem(cli, few, monkeypatch):
     from spred_bench.components.solvers import cd
 
     def missing(self, problem, monitor):

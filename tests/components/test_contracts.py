@@ -44,7 +44,7 @@ def test_models_are_reproducible_and_give_one_logit_per_class(name):
 
 
 @pytest.mark.parametrize("name", GROUPS["method"])
-def test_methods_leave_the_network_as_it_was_and_cover_every_parameter(name):
+def test_methods_cover_every_parameter_and_change_nothing(name):
     network = Mlp(6, 5, 3, bias="usual", generator=torch.Generator().manual_seed(0))
     images = torch.rand(4, 6)
     before = network(images)
@@ -197,7 +197,7 @@ def test_tasks_run_at_smoke_scale_and_write_valid_records(name, smoke_runs):
 
 
 @pytest.mark.parametrize("name", GROUPS["task"])
-def test_tasks_have_a_summary_and_figures_drawn_from_the_csv_alone(name, smoke_runs, tmp_path):
+def test_summary_and_figures_need_the_csv_alone(name, smoke_runs, tmp_path):
     assembled, outcome, table = smoke_runs[name]
     assert len(assembled.task.summary(table)) > 0
     written = plots.draw_file(outcome.path, output=tmp_path)

@@ -52,7 +52,7 @@ def test_every_source_says_what_it_gives():
 
 
 @pytest.mark.parametrize("name", sources_of(Regression))
-def test_regression_sources_are_reproducible_and_of_matching_shapes(name, tmp_path):
+def test_regression_sources_are_reproducible(name, tmp_path):
     for source in small_sources(name, tmp_path, X=np.eye(4), y=np.arange(4.0)):
         known = contract.parameters(type(source))
         first, second, other = source.load(0), source.load(0), source.load(1)
@@ -85,7 +85,7 @@ def test_image_sources_are_reproducible_and_of_matching_shapes(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", sources_of(Expression))
-def test_expression_sources_are_reproducible_and_of_matching_shapes(name, tmp_path):
+def test_expression_sources_are_reproducible(name, tmp_path):
     for source in small_sources(name, tmp_path, X=np.arange(12.0).reshape(4, 3), Y=np.array([0, 1, 0, 1])):
         try:
             first, second = source.load(0), source.load(0)
@@ -100,7 +100,7 @@ def test_expression_sources_are_reproducible_and_of_matching_shapes(name, tmp_pa
 
 
 @pytest.mark.parametrize("name", GROUPS["protocol"])
-def test_protocols_give_every_pair_to_one_part_and_divide_alike_twice(name):
+def test_protocols_divide_alike_twice(name):
     from spred_bench.components.data.expression import Source
 
     data = Source(n_samples=45, n_features=30).load(0)

@@ -62,7 +62,7 @@ def test_in_a_pipeline_with_cross_validation():
     assert search.best_score_ > 0.8
 
 
-def test_the_classifier_does_not_depend_on_the_units_and_is_sparse():
+def test_the_classifier_does_not_depend_on_units():
     X, y = planted()
     scale = np.random.default_rng(1).uniform(0.1, 10, X.shape[1])
     first, second = SpredClassifier(0.05).fit(X, y), SpredClassifier(0.05).fit(X * scale, y)

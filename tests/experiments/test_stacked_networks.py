@@ -113,7 +113,7 @@ def test_methods_know_their_starts():
         contract.build("method.spred", spec)
 
 
-def test_stacked_forward_runs_on_cuda_without_a_cpu_tensor_slipping_in():
+def test_stacked_forward_has_no_cpu_tensor_on_cuda():
     from torch._subclasses.fake_tensor import FakeTensorMode
 
     with FakeTensorMode(), torch.device("cuda"):

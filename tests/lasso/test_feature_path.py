@@ -57,7 +57,7 @@ def proximal_gradient(X, y, n_classes, kappa, intercept, steps=20_000):
 
 @pytest.mark.parametrize("n_classes", [2, 4])
 @pytest.mark.parametrize("intercept", [False, True])
-def test_the_path_has_the_objective_and_support_of_proximal_gradient(n_classes, intercept):
+def test_the_path_agrees_with_proximal_gradient(n_classes, intercept):
     X, y = planted(n_classes=n_classes)
     path = FeaturePath(X, y, n_classes, intercept=intercept, tol=1e-8)
     for ratio in (0.7, 0.2, 0.05):
@@ -72,7 +72,7 @@ def test_the_path_has_the_objective_and_support_of_proximal_gradient(n_classes, 
         np.testing.assert_allclose(full(point, 60), reference[0], atol=1e-5)
 
 
-def test_two_classes_are_the_l1_logistic_regression_of_scikit_learn():
+def test_two_classes_are_scikit_learn_s_l1_logistic():
     X, y = planted(n_classes=2)
     path = FeaturePath(X, y, 2, tol=1e-8)
     for ratio in (0.5, 0.1):

@@ -25,7 +25,7 @@ def test_soft_threshold():
 
 
 @pytest.mark.parametrize("m", [None, 3])
-def test_gap_vanishes_at_the_solution_and_bounds_the_error_elsewhere(m):
+def test_gap_is_zero_at_the_solution_and_bounds_the_error(m):
     lasso = problem(m=m)
     w = sklearn_solution(lasso)
     best, gap = lasso.certificate(w)

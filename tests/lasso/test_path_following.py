@@ -31,7 +31,7 @@ def correlated(n, c, seed, rho=0.9):
 @pytest.mark.parametrize("n, c", [(100, 40), (40, 40), (30, 120), (5, 60), (1, 10)])
 @pytest.mark.parametrize("fraction", [0.5, 0.1, 1e-3])
 @pytest.mark.parametrize("seed", range(4))
-def test_reaches_the_optimality_conditions_also_where_columns_outnumber_rows(n, c, fraction, seed):
+def test_wide_problems_reach_the_optimality_conditions(n, c, fraction, seed):
     X, y = correlated(n, c, seed)
     gram, b = X.T @ X / n, X.T @ y / n
     alpha = fraction * np.abs(b).max()
@@ -81,7 +81,7 @@ def test_the_solver_for_a_small_matrix_certifies_what_it_returns(n, p):
     np.testing.assert_array_equal(again, w)
 
 
-def test_more_active_columns_than_it_holds_go_to_the_other_solver():
+def test_too_many_active_columns_go_to_the_other_solver():
     rng = np.random.default_rng(0)
     X = rng.standard_normal((500, 800))
     y = X @ rng.standard_normal(800)
@@ -114,7 +114,7 @@ def test_passes_over_x_stay_on_its_device():
 
 
 @pytest.mark.parametrize("n, p, eps", [(60, 25, 1e-3), (30, 400, 1e-2), (400, 500, 1e-3)])
-def test_a_path_is_what_single_solves_give_also_beyond_the_compiled_solver(n, p, eps):
+def test_a_path_equals_single_solves(n, p, eps):
     X, y = correlated(n, p, 5, rho=0.5)
     alphas, results = lasso_path(X, y, n_alphas=12, eps=eps, tol=1e-9)
     assert len(alphas) == len(results) == 12

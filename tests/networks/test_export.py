@@ -35,7 +35,7 @@ def test_every_format_comes_back_equal(network, tmp_path):
         assert all(torch.equal(again[key], tensor) for key, tensor in network.state_dict().items())
 
 
-def test_rows_say_what_is_on_disk_and_what_the_smaller_network_does(network, images, tmp_path):
+def test_rows_say_what_is_on_disk(network, images, tmp_path):
     rows = {row["metric"]: row["value"] for row in export(network, tmp_path, images)}
     assert rows["bitmask_bytes"] == (tmp_path / "weights.bitmask.pt").stat().st_size
     assert max(rows["csr_bytes"], rows["bitmask_bytes"], rows["small_dense_bytes"]) < rows["dense_bytes"]
@@ -44,7 +44,7 @@ def test_rows_say_what_is_on_disk_and_what_the_smaller_network_does(network, ima
     assert {"latency_s", "small_latency_s", "nonzero_latency_s"} <= rows.keys()
 
 
-def test_latencies_leave_the_networks_in_their_mode_and_measure_each(network, images):
+def test_latencies_leave_the_networks_in_their_mode(network, images):
     network.train()
     before = network.features[0].norm.running_mean.clone()
     found = latencies({"a": network, "b": filled(network)}, images, rounds=2)

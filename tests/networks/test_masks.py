@@ -13,7 +13,7 @@ def scores() -> dict[str, torch.Tensor]:
 
 
 @pytest.mark.parametrize(("n", "kept"), [(0, []), (1, [5]), (3, [5, 3, 4]), (5, [5, 1, 3, 4, 2]), (9, [5, 1, 3, 4, 2])])
-def test_the_largest_of_the_whole_network_stay_and_zeros_never_do(n, kept):
+def test_the_largest_weights_of_the_network_stay(n, kept):
     chosen = masks.keep_largest(scores(), n)
     assert torch.cat([scores()[name][mask] for name, mask in chosen.items()]).tolist() == kept
 
@@ -31,7 +31,7 @@ def test_elements_that_share_a_score_stay_or_go_together():
     assert masks.keep_largest(groups, 8)["a"].sum(1).tolist() == [4, 4, 0]
 
 
-def test_above_is_strict_and_shuffling_keeps_the_density_of_each_layer():
+def test_above_is_strict_and_shuffling_keeps_densities():
     kept = masks.above(scores(), 3.0)
     assert kept["a"].tolist() == [[True, False], [False, False]] and kept["b"].tolist() == [True, False]
     large = {"a": torch.rand(40, 25, generator=torch.Generator().manual_seed(0)) < 0.1}

@@ -91,7 +91,7 @@ def test_channels_that_meet_in_a_sum_stay():
     assert widths["stages.0.0.first.norm"] < 4
 
 
-def test_dead_channels_after_a_padded_average_stay_because_they_are_not_constant():
+def test_dead_channels_after_a_padded_average_stay():
     network = damaged(Plain(padding=1))
     small, filters = shrink(network)
     assert filters["one"] == (8, 8) and filters["two"][1] < 6
@@ -109,7 +109,7 @@ def test_filters_that_nobody_hears_go_too_and_what_fed_only_them():
 
 
 @pytest.mark.parametrize("name", ["vgg16_bn", "resnet9"])
-def test_a_network_without_any_weights_keeps_one_channel_and_its_constant_output(name):
+def test_an_empty_network_keeps_its_constant_output(name):
     network = damaged(NETWORKS[name](), share=2.0)
     small, filters = shrink(network)
     assert all(after == 1 for _, after in filters.values())

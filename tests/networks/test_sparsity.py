@@ -19,7 +19,7 @@ def test_dead_nodes_by_the_mean_magnitude_of_their_column():
     assert sparsity.dead_nodes(OUTGOING, 1e-5).tolist() == [False, False, False, True]
 
 
-def test_strengths_are_products_of_norms_and_no_rescaling_changes_them():
+def test_strengths_are_products_of_norms():
     strengths = sparsity.node_strengths(INCOMING, OUTGOING)
     torch.testing.assert_close(strengths[0], torch.tensor(5.0))
     scale = torch.tensor([8.0, 0.25, 2.0, 1.0])
@@ -27,7 +27,7 @@ def test_strengths_are_products_of_norms_and_no_rescaling_changes_them():
     torch.testing.assert_close(rescaled, strengths)
 
 
-def test_scale_free_count_is_relative_to_the_strongest_node_above_a_floor():
+def test_scale_free_count_is_relative_to_the_strongest_node():
     dead = sparsity.dead_nodes_relative(INCOMING, OUTGOING, ratio=1e-3, floor=1e-8)
     assert dead.tolist() == [False, True, True, True]
     tiny = sparsity.dead_nodes_relative(INCOMING * 1e-3, OUTGOING * 1e-3, ratio=1e-3, floor=1e-8)

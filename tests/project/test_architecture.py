@@ -86,6 +86,12 @@ def test_files_are_short(path):
     assert len(path.read_text().splitlines()) <= 250
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / "tests").rglob("test_*.py")), ids=lambda path: path.stem)
+def test_names_of_tests_are_short(path):
+    named = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.FunctionDef)]
+    assert [node.name for node in named if node.name.startswith("test_") and len(node.name) > 60] == []
+
+
 @pytest.mark.parametrize("words", [["--help"], ["list"], ["--cfg", "job"], ["--version"]], ids=" ".join)
 def test_questions_are_answered_without_loading_torch(words, tmp_path):
     script = (

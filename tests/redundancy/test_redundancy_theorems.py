@@ -202,7 +202,7 @@ def test_depth_gives_the_fractional_penalty(depth, group):
 
 @pytest.mark.parametrize("optimizer_class, lr", [(torch.optim.SGD, 0.05), (torch.optim.Adam, 0.02)])
 @pytest.mark.parametrize("init", ["off_balance", "unit", "balanced"])
-def test_wrong_signs_are_left_behind_unless_the_start_is_balanced(optimizer_class, lr, init):
+def test_wrong_signs_are_left_unless_the_start_is_balanced(optimizer_class, lr, init):
     """From starts of the wrong sign the default reaches the lasso; the balanced start never crosses zero."""
     X, _ = lasso_problem(11, n=60, p=6)
     truth = torch.tensor([2.0, -2.0, 1.0, -1.0, 0.5, 0.0], dtype=torch.float64)

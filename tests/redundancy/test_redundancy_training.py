@@ -69,7 +69,7 @@ def test_groups_refuse_what_cannot_be(model):
 
 
 @pytest.mark.parametrize("depth, group", [(2, None), (3, None), (2, "output")])
-def test_weight_decay_takes_the_same_step_as_the_explicit_penalty(depth, group):
+def test_weight_decay_steps_like_the_explicit_penalty(depth, group):
     steps = []
     for explicit in (True, False):
         torch.manual_seed(1)

@@ -99,7 +99,7 @@ def test_runs_and_their_merged_table_count_once(cli, tmp_path):
     assert set(folders[0].records["scale"]) == {"cpu"}
 
 
-def test_a_run_that_went_on_after_it_was_merged_counts_as_it_is_now(cli, tmp_path):
+def test_a_run_that_went_on_after_a_merge_counts_as_it_is(cli, tmp_path):
     assert cli("task=landscape")[0] == 0
     assert cli("collect", "--output", "results/fig_own")[0] == 0
     (table,) = tmp_path.glob("results/landscape/*/records.csv")
@@ -110,7 +110,7 @@ def test_a_run_that_went_on_after_it_was_merged_counts_as_it_is_now(cli, tmp_pat
     assert set(folder.records["value"]) == {7.0}
 
 
-def test_a_run_without_a_finished_cell_leaves_the_numbers_of_others_numbers(tmp_path):
+def test_a_run_without_cells_keeps_the_others_numeric(tmp_path):
     rows = "run_id,task,metric,value,time_s\n"
     for run, own in (("aa", "aa,landscape,objective,1.5,0.1\n"), ("bb", "")):
         (tmp_path / "landscape" / run).mkdir(parents=True)

@@ -42,7 +42,7 @@ def test_networks_that_diverged_are_left_out():
     assert frontier.by_method(table.assign(status="diverged")).empty
 
 
-def test_runs_that_differ_in_what_rows_do_not_hold_are_told_apart_by_their_id():
+def test_runs_that_rows_do_not_tell_apart_have_their_id():
     shorter = records().assign(value=0.1, run_id="second")
     table = frontier.cells(pd.concat([records(), shorter]))
     assert table["method"].unique().tolist() == ["l1, run first", "l1, run second"]

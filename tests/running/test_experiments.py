@@ -43,7 +43,7 @@ def own(tmp_path):
     return ["--config-dir", "own", "experiment=fig_own", "scale=smoke", "device=cpu"]
 
 
-def test_an_experiment_sets_the_sweep_and_its_runs_are_merged_and_drawn(cli, tmp_path, own):
+def test_the_runs_of_an_experiment_are_merged_and_drawn(cli, tmp_path, own):
     code, out, _ = cli(*own)
     assert code == 0 and "3 runs: 3 done" in out
     table = pd.read_csv(tmp_path / "results" / "fig_own" / "records.csv")
@@ -57,7 +57,7 @@ def test_a_value_of_the_command_line_narrows_it(cli, tmp_path, own):
     assert set(pd.read_csv(tmp_path / "results" / "fig_own" / "records.csv")["c"]) == {1.0}
 
 
-def test_the_device_of_a_run_on_slurm_is_not_that_of_the_machine_that_sends_it_there():
+def test_the_device_of_a_slurm_run_is_not_the_sender_s():
     pytest.importorskip("hydra_plugins.hydra_submitit_launcher")
     words = ["task=landscape", "launcher=slurm", "hydra.launcher.gpus_per_node=1", "seed=0,1"]
     composition.check(composition.read([*words, "device=cuda"])[0])
@@ -67,7 +67,7 @@ def test_the_device_of_a_run_on_slurm_is_not_that_of_the_machine_that_sends_it_t
     assert composition.to_plan(cfg, slurm).config["device"] == "cpu"
 
 
-def test_an_experiment_sets_seed_and_strength_and_the_command_line_has_the_last_word():
+def test_the_command_line_overrules_an_experiment():
     assert composition.resolved(["experiment=fig7_histograms"])["kappa"] == 2.5e-4
     own = composition.resolved(["experiment=pruning_variants"])
     assert own["seed"] == 10
@@ -75,13 +75,13 @@ def test_an_experiment_sets_seed_and_strength_and_the_command_line_has_the_last_
     assert (given["seed"], given["kappa"]) == (3, 0.1)
 
 
-def test_a_wrong_value_inside_the_sweep_stops_it_before_anything_is_written(cli, tmp_path, own):
+def test_a_wrong_value_in_a_sweep_stops_it_before_writing(cli, tmp_path, own):
     code, _, err = cli(*own, "kappa=0.2,-1")
     assert code == 2 and "kappa=-1" in err
     assert not (tmp_path / "results").exists()
 
 
-def test_what_an_experiment_sets_for_a_component_that_was_replaced_is_left_out(cli, tmp_path):
+def test_overrides_for_a_replaced_component_are_dropped(cli, tmp_path):
     words = ["experiment=fig2_scaling", "data=[gaussian]", "scale=smoke", "~data.correlated"]
     assert set(composition.resolved(words)["data"]) == {"gaussian", "allaml", "glioma"}
     code, _, err = cli(*words, "data.diabetes.quadratic=false")

@@ -113,7 +113,7 @@ def test_a_damaged_journal_costs_that_cell_alone(tmp_path, finished, number):
     assert "truncated or edited" in notes
 
 
-def test_a_forced_run_that_its_scheduler_starts_again_keeps_what_it_has(tmp_path):
+def test_a_forced_run_that_is_requeued_keeps_its_cells(tmp_path):
     def start(launch, task):
         return runner.run(counting.plan(tmp_path, 0, task, force=True), "test", lambda line: None, launch)
 
@@ -154,7 +154,7 @@ def test_a_full_disk_is_one_line_and_the_same_command_continues(tmp_path, monkey
     assert tables[0].read_bytes() == tables[1].read_bytes()
 
 
-def test_a_run_continued_by_other_code_says_so_and_remembers_both(tmp_path, monkeypatch):
+def test_a_run_continued_by_other_code_remembers_both(tmp_path, monkeypatch):
     said = []
     for sha, missing in (("a", True), ("b", False), ("b", False)):
         task = counting.Task(0)

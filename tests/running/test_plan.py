@@ -34,6 +34,6 @@ def test_true_is_no_number_and_other_numbers_are_other_runs():
     assert len({made(f"kappa={kappa}").run_id for kappa in ("1", "1.5", "2.0", "null")}) == 4
 
 
-def test_the_reference_s_manifests_have_the_ids_of_their_configurations():
+def test_reference_manifests_have_their_ids():
     manifests = [json.loads(path.read_text()) for path in REFERENCE.glob("*/manifests/*.json")]
     assert manifests and all(records.run_id(one["config"]) == one["run_id"] for one in manifests)

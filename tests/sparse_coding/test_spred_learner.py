@@ -44,7 +44,7 @@ def test_same_seed_same_dictionary():
     assert not np.allclose(first, other)
 
 
-def test_statistics_are_those_of_the_codes_of_every_patch_once_a_pass():
+def test_statistics_are_those_of_all_codes():
     X, _ = planted(100)
     units = spred.Units(torch.from_numpy(X), 24, 16, seed=0)
     B = torch.from_numpy(CodingProblem(X, 24, 0.3, 0).start())
@@ -109,7 +109,7 @@ class EveryRound:
         return len(self.values) > self.rounds
 
 
-def test_alternating_falls_with_every_round_on_the_patches_it_learns_from():
+def test_alternating_falls_with_every_round():
     X, truth = planted(400)
     monitor = EveryRound(X, 0.3, 8)
     spred_alternating.Learner().learn(CodingProblem(X, 24, 0.3, 0), monitor)

@@ -151,7 +151,7 @@ def test_a_disk_too_small_is_said_before(fetch, monkeypatch):
         fetch("whole")
 
 
-def test_a_checksum_nobody_knew_is_recorded_and_holds_from_then_on(server, tmp_path):
+def test_an_unknown_checksum_is_recorded_and_then_required(server, tmp_path):
     target, lines = tmp_path / "data.bin", []
 
     def fetch():

@@ -59,7 +59,7 @@ def test_without_flock_the_lock_of_a_dead_process_is_taken_over(lock):
 
 
 @pytest.mark.parametrize("lock", ["no flock"], indirect=True)
-def test_without_flock_another_host_has_it_until_it_has_been_silent_for_long(lock):
+def test_without_flock_a_silent_host_loses_the_lock(lock):
     path = stand_in(lock, "elsewhere 12\n")
     with pytest.raises(Busy, match="process 12 on elsewhere"), locking.held(lock):
         pass

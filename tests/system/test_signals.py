@@ -35,7 +35,7 @@ def test_nested_blocks_share_the_flag():
         assert signals.requested() == signal.SIGTERM
 
 
-def test_the_second_ctrl_c_is_at_once_but_an_echo_of_the_first_is_not(monkeypatch):
+def test_only_a_later_second_ctrl_c_is_at_once(monkeypatch):
     with signals.interruptible():
         send(signal.SIGINT)
         send(signal.SIGINT)

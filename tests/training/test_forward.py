@@ -42,7 +42,7 @@ def test_bfloat16_and_channels_last_reach_the_model():
     assert model.conv.weight.dtype == torch.float32
 
 
-def test_compiled_training_is_warmed_up_off_the_clock_and_changes_nothing():
+def test_compilation_is_off_the_clock_and_changes_nothing():
     X, y = torch.randn(40, 6), torch.randint(0, 3, (40,))
     results = []
     for compiled in (False, "eager"):

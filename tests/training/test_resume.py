@@ -195,7 +195,7 @@ SCRIPT = """
 """
 
 
-def test_processes_ended_by_sigterm_and_sigkill_continue_bit_equal(tmp_path):
+def test_processes_ended_by_signals_continue_bit_equal(tmp_path):
     def process(folder, action):
         command = [sys.executable, "-c", textwrap.dedent(SCRIPT), str(tmp_path / folder), action]
         environment = os.environ | {"OMP_NUM_THREADS": "1"}

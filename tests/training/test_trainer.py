@@ -137,7 +137,7 @@ def test_a_callback_must_answer_with_a_bool():
         descend(max_steps=1, callbacks=[lambda run: 3.0])
 
 
-def test_divergence_goes_back_to_the_last_checked_finite_parameters():
+def test_divergence_goes_back_to_the_last_finite_parameters():
     """|w| grows 99-fold a step: w^2 leaves float32 at step 10 or 11, between two checks."""
     w = start([1.0])
     run = descend(w, lr=50.0, max_steps=1000, check_every=4, callbacks=[recorder(lambda run: {"w": run.model})])
@@ -226,7 +226,7 @@ def test_bad_arguments(options, message):
         descend(**options)
 
 
-def test_steps_take_denormal_numbers_for_zero_and_nothing_else_does():
+def test_only_steps_take_denormal_numbers_for_zero():
     w = torch.full((3,), 1e-39, requires_grad=True)
     seen = []
     run = train(

@@ -51,7 +51,7 @@ def test_a_file_that_is_not_the_original_is_never_unpickled(small):
         cifar.Source(n_classes=10, data_dir=root).load(0)
 
 
-def test_what_is_missing_is_named_with_the_command_that_fetches_it(tmp_path, monkeypatch):
+def test_missing_data_are_named_with_their_command(tmp_path, monkeypatch):
     with pytest.raises(UserError, match=r"data=cifar100.*train is not there.*prepare data=cifar100.*data_dir"):
         cifar.Source(n_classes=100, data_dir=tmp_path).check()
 

@@ -101,7 +101,7 @@ def test_foreign_files_are_rejected_by_name(write, tmp_path):
         read_gds(write(soft_text()), "GDS1815")
 
 
-def test_gds_by_accession_is_found_or_the_command_that_fetches_it_is_said(write, tmp_path):
+def test_gds_is_found_or_the_fetching_command_is_named(write, tmp_path):
     (tmp_path / "geo").mkdir()
     write(soft_text(), "geo/GDS999_full.soft.gz")
     source = Gds(accession="GDS999", data_dir=tmp_path)
@@ -189,7 +189,7 @@ def test_useless_features_are_counted_and_left_out():
         checked("own", X, "abcd", {"f": [""] * 4})
 
 
-def test_planted_genes_differ_between_classes_and_neighbours_correlate():
+def test_planted_genes_differ_between_classes():
     source = Planted(n_samples=600, n_features=80, n_informative=4, effect=2.0, correlation=0.5)
     data = source.load(0)
     _, y = np.unique(data.factors["class"], return_inverse=True)

@@ -89,7 +89,7 @@ def test_mnist_names_the_missing_and_the_cut_file(tmp_path):
         mnist.Source(data_dir=tmp_path).check()
 
 
-def test_nothing_is_fetched_unless_asked_and_a_failed_download_is_one_line(tmp_path, monkeypatch):
+def test_nothing_is_fetched_unless_asked(tmp_path, monkeypatch):
     asked = []
 
     def offline(*arguments, **options):

@@ -26,7 +26,7 @@ def batch(n: int = 32) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 @pytest.mark.parametrize("name", AT_INIT)
-def test_pruning_at_initialisation_keeps_as_many_as_asked_and_the_network_as_it_was(name):
+def test_pruning_at_initialisation_keeps_as_many_as_asked(name):
     net = network()
     before = {key: tensor.clone() for key, tensor in net.state_dict().items()}
     images, labels = batch()
@@ -74,7 +74,7 @@ def places(weight: torch.Tensor) -> list[tuple[int, int]]:
     return [(i, j) for i in range(weight.shape[0]) for j in range(weight.shape[1])]
 
 
-def test_soft_threshold_cuts_small_weights_and_starts_where_the_network_was():
+def test_soft_threshold_starts_where_the_network_was():
     net, method = network(), soft_threshold.Method(initial=-3.0)
     before = {name: weight.clone() for name, weight in sparsity.weights_of(net).items()}
     method.prepare(net)
@@ -125,7 +125,7 @@ def test_whole_filters_go_and_single_weights_of_the_last_layer():
     assert torch.equal(scores["output.weight"], net.output.weight.abs())
 
 
-def test_factors_learn_at_their_own_rate_and_normalisation_does_not_decay():
+def test_factors_have_their_own_rate():
     net, method = network(), spred.Method(init="independent", lr_multiplier=5, depth=3)
     method.prepare(net, torch.Generator().manual_seed(0))
     optimizer = optimizers.build("sgd", method.parameter_groups(net, 1e-3), 0.1)

@@ -46,7 +46,7 @@ def test_sgd_comes_to_the_solution_of_the_path():
     np.testing.assert_array_equal(point.predict(split.X_dev), exact.decide(split.X_dev).argmax(axis=1))
 
 
-def test_early_stopping_keeps_the_latest_network_of_the_best_accuracy():
+def test_early_stopping_keeps_the_latest_of_the_best():
     point = train(planted(n=60, d=60), patience=40, kappas=[0.02])
     steps, _, accuracies = zip(*point.curve, strict=True)
     assert point.dev_accuracy == pytest.approx(max(accuracies))

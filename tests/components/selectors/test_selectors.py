@@ -104,7 +104,7 @@ def _n_points(chosen) -> int:
 
 
 @pytest.mark.parametrize(("name", "module"), [("hsic_lasso", "pyHSICLasso"), ("lassonet", "lassonet")])
-def test_a_missing_package_is_named_with_the_command_that_installs_it(name, module, monkeypatch):
+def test_a_missing_package_is_named_with_its_command(name, module, monkeypatch):
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(Skip, match=r"not installed.*pip install 'spred-bench\[genes\]'"):
         selector(name).check()

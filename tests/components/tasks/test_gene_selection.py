@@ -60,7 +60,7 @@ class Remembering(BaseSelector):
         ]
 
 
-def test_dev_chooses_ties_go_to_the_smaller_and_test_is_read_once():
+def test_dev_chooses_and_test_is_read_once():
     selector = Remembering()
     task = make_task(selector={"fake": selector}, n_samplings=2)
     table = rows_of(task)
@@ -77,7 +77,7 @@ def test_dev_chooses_ties_go_to_the_smaller_and_test_is_read_once():
     assert held == len(data.samples) - 9
 
 
-def test_choice_prefers_accuracy_then_loss_then_fewer_features_then_the_first():
+def test_choice_prefers_accuracy_then_loss_then_fewer_features():
     points = [(1, 0.7, 0.1), (2, 0.9, 0.8), (1, 0.9, np.inf), (9, 0.9, 0.3), (3, 0.9, 0.3), (3, 0.9, 0.3)]
     selections = [Selection({"i": i}, np.arange(k), *score, None) for i, (k, *score) in enumerate(points)]
     assert choose(selections).settings == {"i": 4} and choose(selections[:4]).settings == {"i": 3}
@@ -124,7 +124,7 @@ def mean_accuracy_without_signal(protocol) -> float:
     return float(np.mean(found))
 
 
-def test_without_signal_the_accuracy_is_the_majority_rate_unless_selection_saw_the_test_part():
+def test_without_signal_a_leak_shows_above_the_majority_rate():
     # 360 samples in all: one standard deviation of a coin is 0.026. The bound is four.
     assert mean_accuracy_without_signal(clean.Protocol()) == pytest.approx(0.5, abs=0.105)
     assert mean_accuracy_without_signal(Leaky()) > 0.5 + 2 * 0.105

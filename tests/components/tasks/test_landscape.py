@@ -40,7 +40,7 @@ def test_closed_form_minima_beat_every_point_of_a_grid(c, kappa):
         assert point["u"] * point["v"] == pytest.approx(minimum["w"], abs=1e-12)
 
 
-def test_the_minima_are_mirrored_where_the_weight_survives_and_one_where_it_does_not():
+def test_the_minima_are_mirrored_where_the_weight_survives():
     first, second = landscape.redundant_minima(1.5, 0.5)
     assert first == {"u": 1.0, "v": 1.0}
     assert second == {"u": -1.0, "v": -1.0}
@@ -89,7 +89,7 @@ def test_the_figure_marks_every_minimum():
     plt.close(figure)
 
 
-def test_a_sweep_over_kappa_is_drawn_row_by_row_and_a_panel_from_one_run():
+def test_a_sweep_over_kappa_is_drawn_row_by_row():
     tasks = [Task(centres=[0.5], n_points=5, n_grid=n, kappa=kappa) for kappa in (0.2, 0.4, 0.8) for n in (5, 7)]
     figure = figure_file.draw(pd.concat([rows_of(task) for task in tasks]))
     titles = [ax.get_title() for ax in figure.axes[:-1]]

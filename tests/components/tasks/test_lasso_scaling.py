@@ -16,7 +16,7 @@ COLUMNS = [*FIRST_COLUMNS, *Task.key_columns, *LAST_COLUMNS]
     ("settings", "column", "value"),
     [({"kappa": 0.05}, "kappa", 0.05), ({"lambda_ratios": [0.07]}, "lambda_ratio", 0.07)],
 )
-def test_a_line_is_the_median_over_seeds_at_the_strength_that_was_asked_for(settings, column, value):
+def test_a_line_is_the_median_over_seeds_at_its_strength(settings, column, value):
     task = Task(
         data={"gaussian": Source(n_samples=30, n_features=10)},
         solver={"fista": fista.Solver()},

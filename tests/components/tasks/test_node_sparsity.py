@@ -72,7 +72,7 @@ def test_large_products_are_trained_one_by_one():
 
 
 @pytest.mark.parametrize("activation", ["relu", "swish"])
-def test_a_kappa_that_kills_everything_gives_rows_and_the_accuracy_of_chance(activation):
+def test_a_kappa_that_kills_everything_ends_at_chance(activation):
     task = make_task(kappas=[10.0], epochs=20, model={"mlp": Model(hidden=16, activation=activation)})
     table = rows_of(task)
     assert set(table["status"]) == {"done"}
@@ -85,7 +85,7 @@ def test_a_kappa_that_kills_everything_gives_rows_and_the_accuracy_of_chance(act
     assert len(task.summary(table)) == 1
 
 
-def test_networks_that_diverged_are_counted_and_left_out_of_line_and_figure():
+def test_diverged_networks_are_counted_and_not_drawn():
     table = rows_of(make_task(kappas=[1e-3, 1e-2, 1e-1]))
     expected = make_task().summary(table[table["kappa"] != 1e-1])
     table.loc[table["kappa"] == 1e-1, "status"] = "diverged"
@@ -98,7 +98,7 @@ def test_networks_that_diverged_are_counted_and_left_out_of_line_and_figure():
     assert len(make_task().summary(table)) == 3 and plot.draw(table) is None
 
 
-def test_a_training_that_diverges_says_so_and_keeps_the_last_finite_step():
+def test_a_diverged_training_keeps_the_last_finite_step():
     table = rows_of(make_task(kappas=[1e-3], learning_rate=1e30, stack=1))
     assert set(table["status"]) == {"diverged"}
     assert np.isfinite(table["value"]).all()

@@ -43,7 +43,7 @@ class Killed(BaseException):
     pass
 
 
-def test_killed_at_any_stage_and_started_again_the_rows_are_the_same(tmp_path, monkeypatch):
+def test_killed_at_any_stage_the_rows_are_the_same(tmp_path, monkeypatch):
     save, made, deadly = checkpoint.Checkpoints.save, [], set()
 
     def dying(self, step, state):
@@ -108,7 +108,7 @@ def test_zeros_are_counted_over_weights_and_over_parameters():
     assert sorted(counts, reverse=True) == sorted(w.numel() for w in sparsity.weights_of(network).values())[:-4:-1]
 
 
-def test_layers_that_lost_everything_are_named_and_nothing_is_nan():
+def test_empty_layers_are_named_and_nothing_is_nan():
     table = rows_of(make_task(compressions=[1000], thresholds=[1e9]))
     assert value(table, "n_empty_layers", compression=1000) > 0
     ratio = table[(table["metric"] == "compression_ratio") & (table["compression"] == 1000)]
@@ -122,7 +122,7 @@ def test_layers_that_lost_everything_are_named_and_nothing_is_nan():
 
 
 @pytest.mark.parametrize("method", [weight_decay.Method(), l1.Method(), spred.Method(init="independent")])
-def test_a_kappa_that_kills_the_network_ends_at_chance_and_says_so(method, capsys):
+def test_a_kappa_that_kills_the_network_is_reported(method, capsys):
     table = rows_of(
         make_task(
             method={"m": method},

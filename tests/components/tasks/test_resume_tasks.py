@@ -97,7 +97,7 @@ def test_killed_three_times_in_the_middle_of_a_cell(name, tmp_path):
     assert (table.loc[table["metric"] == "train_s", "value"] >= n_steps * slow_training.STEP_S).all()
 
 
-def test_pruning_killed_in_training_in_fine_tuning_and_in_a_ticket(tmp_path):
+def test_pruning_killed_at_each_stage_continues(tmp_path):
     calm, rough = ({**composition.resolved(PRUNING), "results_dir": str(tmp_path / kind)} for kind in ("calm", "rough"))
     seen = set()
     for signum in (signal.SIGKILL, signal.SIGTERM, signal.SIGKILL):

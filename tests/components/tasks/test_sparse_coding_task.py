@@ -120,7 +120,7 @@ def test_codes_that_are_small_are_told_from_zeros():
     assert not pd.DataFrame(measure_atoms(fit_gabors(np.ones((16, 4))), usage > 9)).size
 
 
-def test_the_judge_gives_every_dictionary_columns_of_norm_one_and_drops_empty_ones():
+def test_the_judge_normalises_dictionaries():
     X = np.random.default_rng(0).standard_normal((50, 4)).astype(np.float32)
     problem = CodingProblem(X, 3, 0.5, seed=0)
     monitor = Monitor(problem, X, time_limit_s=1e9, max_passes=None)
@@ -154,7 +154,7 @@ def test_fista_reaches_the_codes_of_the_exact_solver():
     )
 
 
-def test_time_to_the_best_peer_is_the_first_judged_time_that_is_as_good():
+def test_time_to_the_best_peer_is_the_first_as_good():
     columns = {"data": "d", "n_patches": 9, "n_atoms": 2, "kappa": 1.0, "seed": 0}
     curves = {"spams": [(1, 9.0), (2, 5.0)], "cd": [(1, 9.5), (2, 6.0)], "spred": [(0.1, 7.0), (0.2, 4.9), (0.3, 4.0)]}
     rows = [

@@ -28,7 +28,7 @@ def test_local_minima_are_shared_both_ways():
     assert found["ends_at_minimum"] == 1 and found["stays_at_minimum"] == 1
 
 
-def test_factors_follow_in_proportion_away_from_zero_and_by_the_root_at_zero():
+def test_factors_follow_linearly_or_by_the_root_at_zero():
     found = equivalence.variations(0, 0.2)
     rows = pd.DataFrame([{"metric": metric, "value": value, **keys} for metric, value, keys in found])
 

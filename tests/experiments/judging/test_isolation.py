@@ -63,7 +63,7 @@ class Compiling:
 
 
 @pytest.mark.parametrize("wrap", [np.asarray, scipy.sparse.csc_matrix, scipy.sparse.csr_matrix])
-def test_warm_up_runs_what_the_clock_will_see_even_where_a_corner_has_no_signal(wrap, monkeypatch):
+def test_warm_up_runs_what_the_clock_will_see(wrap, monkeypatch):
     monkeypatch.setattr(worker, "_warm", set())
     solver, X = Compiling(), np.eye(60, 40, k=-40, dtype=np.float32)
     for Y in (np.ones(60), np.ones(60, np.float32), np.ones(60)):
@@ -72,7 +72,7 @@ def test_warm_up_runs_what_the_clock_will_see_even_where_a_corner_has_no_signal(
     assert solver.compiled == [(*kind, np.float64), (*kind, np.float32)]
 
 
-def test_warm_up_is_repeated_for_another_choice_but_not_for_another_number(problem, monkeypatch):
+def test_warm_up_is_repeated_for_another_choice_only(problem, monkeypatch):
     monkeypatch.setattr(worker, "_warm", set())
     solvers = [Compiling(), Compiling(number=2), Compiling("other")]
     for solver in solvers:
@@ -97,7 +97,7 @@ def test_a_black_box_that_never_answers_is_stopped(solve, monkeypatch, tmp_path)
     assert result["status"] == "timeout" and result["trace"] == []
 
 
-def test_a_missing_peer_is_skipped_with_the_command_that_installs_it(solve, monkeypatch, tmp_path):
+def test_a_missing_peer_is_skipped_with_its_command(solve, monkeypatch, tmp_path):
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     (tmp_path / "celer.py").write_text("raise ImportError('not here')")
     with pytest.raises(Skip, match="pip install celer"):
@@ -186,7 +186,7 @@ def test_no_child_outlives_its_parent(how, tmp_path):
             os.kill(child, signal.SIGKILL)
 
 
-def test_problem_files_of_a_killed_process_are_cleared_away_and_those_in_use_are_not(problem, tmp_path, monkeypatch):
+def test_problem_files_of_a_killed_process_are_cleared_away(problem, tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     mine = ProblemFiles(problem.X, problem.Y)
     script = (

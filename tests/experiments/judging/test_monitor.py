@@ -23,7 +23,7 @@ def test_stops_at_the_target_gap(problem):
     assert monitor.status == "done" and [point.step for point in monitor.trace] == [0, 1]
 
 
-def test_judges_ever_fewer_iterates_at_steps_that_do_not_depend_on_time(problem):
+def test_judged_steps_do_not_depend_on_time(problem):
     monitor = Monitor(problem, [1e-9], 10.0)
     for step in range(1000):
         monitor(step, lambda: np.full(10, 0.1))
@@ -60,7 +60,7 @@ def test_judging_is_not_on_the_clock(problem, clock):
     assert [point.time_s for point in monitor.trace] == [2.0, 5.0]
 
 
-def test_the_ladder_finds_the_loosest_tolerance_for_each_target_with_a_clock_of_its_own(problem, clock):
+def test_the_ladder_finds_the_loosest_tolerance(problem, clock):
     monitor = Monitor(problem, [1e-3, 1e-6], 10.0)
     start = problem.certificate(np.full(10, 1e-3))[1]
     tolerances = []

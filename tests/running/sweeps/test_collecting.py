@@ -64,7 +64,7 @@ def test_runs_can_be_picked(tmp_path, two):
         (lambda run: (run / "run.json").write_text("{"), r"run\.json is not readable"),
     ],
 )
-def test_what_cannot_be_merged_is_refused_with_the_reason_and_nothing_written(tmp_path, two, spoil, message):
+def test_what_cannot_be_merged_is_refused(tmp_path, two, spoil, message):
     spoil(two[0])
     with pytest.raises(UserError, match=message):
         collect(tmp_path)
@@ -87,7 +87,7 @@ def test_one_refused_task_does_not_keep_the_others(tmp_path, two):
     assert (tmp_path / "counting" / "records.csv").exists()
 
 
-def test_collecting_while_runs_are_written_never_fails_and_only_grows(tmp_path):
+def test_collecting_beside_writers_never_fails(tmp_path):
     seeds = [(str(tmp_path), seed) for seed in range(12)]
     worker = threading.Thread(target=pool.run_all, args=(counting.run_slowly, seeds, 3))
     worker.start()

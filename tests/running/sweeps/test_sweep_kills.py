@@ -47,7 +47,7 @@ class Killer:
 
 
 @pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="needs descriptors of processes (Linux)")
-def test_runs_killed_at_random_and_repeated_are_those_of_an_undisturbed_sweep(tmp_path):
+def test_runs_killed_at_random_equal_an_undisturbed_sweep(tmp_path):
     for seed in range(RUNS):
         counting.run(tmp_path / "calm", seed)
     killer, over = Killer(KILLS), threading.Event()

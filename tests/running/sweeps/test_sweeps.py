@@ -68,7 +68,7 @@ def manifests(folder):
 
 
 @pytest.mark.parametrize("name", LAUNCHERS)
-def test_a_hard_crash_takes_nobody_along_and_the_repeated_sweep_runs_what_is_missing(name, start, tmp_path):
+def test_a_hard_crash_ends_one_run_and_the_sweep_continues(name, start, tmp_path):
     code, out, err = finish(start(*LAUNCHERS[name], *SWEEP))
     assert code == 1, out + err
     assert "3 runs: 2 done, 0 failed, 1 crashed" in out
@@ -83,7 +83,7 @@ def test_a_hard_crash_takes_nobody_along_and_the_repeated_sweep_runs_what_is_mis
     assert not list((tmp_path / "results" / ".sweep").glob("*.jsonl"))
 
 
-def test_sigterm_to_the_sweep_reaches_its_runs_and_the_same_command_continues(start, tmp_path):
+def test_sigterm_to_the_sweep_reaches_its_runs(start, tmp_path):
     sweep = ["launcher=local_pool", "hydra.launcher.n_jobs=2", *SWEEP[:-1], "kappa=0.1,0.2,0.3"]
     process = start(*sweep, slowly=0.3)
     wait_for(lambda: list(tmp_path.glob("results/*/*/cells.jsonl")), process)
@@ -119,7 +119,7 @@ def test_sigusr2_under_submitit_saves_requeues_and_continues(start, tmp_path):
     assert "SIGUSR2: stopping at the next safe point" in logs and "Requeued job" in logs
 
 
-def test_two_identical_commands_at_once_one_works_and_the_other_says_so(start, tmp_path):
+def test_of_two_identical_commands_one_works(start, tmp_path):
     words = [*SWEEP[:-1], "kappa=0.1"]
     both = [start(*words, slowly=1.0) for _ in range(2)]
     endings = sorted(finish(process) for process in both)
