@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from spred_bench.reporting.claims import verdicts
 from spred_bench.reporting.claims.measure import select
-from spred_bench.reporting.plots._pruning import TICKETS, name_of
+from spred_bench.reporting.labels import label
+from spred_bench.reporting.plots._pruning import TICKETS
 from spred_bench.reporting.tables import frontier
 from spred_bench.reporting.tables.gene_tables import accuracy_table
 from spred_bench.reporting.tables.learning_curves import median_time
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from written_numbers import Numbers
 
 _PEERS = ("celer", "skglm", "adelie")
+_method, _selector = partial(label, "method"), partial(label, "selector")
 
 
 def claims_table(numbers: Numbers) -> str:
@@ -54,7 +57,7 @@ def gene_accuracies(numbers: Numbers) -> str:
     for method in table.index.get_level_values("method").unique():
         found = [table.loc[(method, name)] for name in names]
         cells = [f"{one['accuracy']:.3f} {_interval(one, 'low', 'high')} | {one['selected']:g}" for one in found]
-        lines.append([method, *cells])
+        lines.append([_selector(method), *cells])
     return _lines(head, lines)
 
 
@@ -69,8 +72,10 @@ def gene_differences(numbers: Numbers, dataset: str, protocol: str) -> str:
             _interval(one, f"{kind}_low", f"{kind}_high") if differs else "" for kind in ("difference", "corrected")
         ]
         stable = "" if one["stability"] != one["stability"] else f"{one['stability']:.2f}"
-        lines.append([one["method"], f"{one['accuracy']:.3f}", f"{one['selected']:g}", difference, *intervals, stable])
-    return _lines(["", "accuracy", "features", "minus spred_linear", "bootstrap", "corrected", "stability"], lines)
+        numbers_of = [f"{one['accuracy']:.3f}", f"{one['selected']:g}", difference, *intervals, stable]
+        lines.append([_selector(one["method"]), *numbers_of])
+    differing = f"minus {_selector('spred_linear')}"
+    return _lines(["", "accuracy", "features", differing, "bootstrap", "corrected", "stability"], lines)
 
 
 def gene_times(numbers: Numbers) -> str:
@@ -93,7 +98,7 @@ def pruning_accuracies(numbers: Numbers) -> str:
     table = frontier.by_method(select(numbers.records, {"folder": "fig5_small"})).set_index("method")
     columns = [column for column in table if column.endswith("x")]
     best = table[columns].max()
-    lines = [[name_of(method), *_bold(line, best)] for method, line in table[columns].iterrows()]
+    lines = [[_method(method), *_bold(line, best)] for method, line in table[columns].iterrows()]
     return _lines(["compression", *columns], lines)
 
 
@@ -114,7 +119,7 @@ def pruning_strengths(numbers: Numbers) -> str:
         several = "," in rates
         settings = line.droplevel("method").loc[columns]
         picked = [f"{kappa:g}" + f", {rate:g}" * several for kappa, rate in settings.itertuples(index=False)]
-        lines.append([name_of(method), kappas, rates if several else "0.1", *picked])
+        lines.append([_method(method), kappas, rates if several else "0.1", *picked])
     return _lines(["compression", "kappas", "rates", *(f"{c:g}x" for c in columns)], lines)
 
 
@@ -139,7 +144,7 @@ def zero_peaks(numbers: Numbers) -> str:
     shares = peaks.groupby(keys, sort=False)["value"].median().unstack()
     accuracy = select(rows, {"metric": "accuracy", "split": "dev"}).groupby("method")["value"].median()
     lines = [
-        [name_of(method), f"{threshold:g}", *(f"{share:.4f}" for share in line), f"{accuracy[method]:.3f}"]
+        [_method(method), f"{threshold:g}", *(f"{share:.4f}" for share in line), f"{accuracy[method]:.3f}"]
         for (method, threshold), line in shares.iterrows()
     ]
     return _lines(["weight decay 5e-4", "within", *shares, "dev accuracy"], lines)
@@ -154,7 +159,7 @@ def tickets(numbers: Numbers) -> str:
     for method, ratio in dict.fromkeys(key[:2] for key in found.index):
         cells = (found.loc[(method, ratio, kind)] for kind in TICKETS)
         shown = (f"{one['median']:.3f} ({one['min']:.3f} to {one['max']:.3f})" for one in cells)
-        lines.append([f"{name_of(method)}, {ratio:g}x", *shown])
+        lines.append([f"{_method(method)}, {ratio:g}x", *shown])
     return _lines(["", *TICKETS.values()], lines)
 
 
@@ -167,7 +172,7 @@ def planted_genes(numbers: Numbers) -> str:
         found, none = table.loc[("expression", method)], table.loc[("no_signal", method)]
         known = ["" if found[name] != found[name] else f"{found[name]:.2f}" for name in ("precision", "recall")]
         accuracies = [f"{one['accuracy']:.3f} {_interval(one, 'low', 'high')}" for one in (found, none)]
-        lines.append([method, f"{found['selected']:g}", *known, *accuracies])
+        lines.append([_selector(method), f"{found['selected']:g}", *known, *accuracies])
     head = ["", "features", "precision", "recall", "accuracy", "accuracy without signal"]
     return _lines(head, lines)
 
@@ -184,7 +189,7 @@ def target_sparsities(numbers: Numbers) -> str:
     landing = landed.pivot_table(index=keys, columns="target", values="value", sort=False)
     lines = [
         [
-            f"{model}, {name_of(method)}",
+            f"{model}, {_method(method)}",
             *(f"{line[c]:.3f}, {landing.loc[(model, method), c]:.2g}" for c in sorted(accuracy)),
         ]
         for (model, method), line in accuracy.iterrows()

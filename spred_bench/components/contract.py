@@ -1,7 +1,8 @@
 """Components: how a yaml entry becomes an object, with every mistake named.
 
 A component is a class decorated with `@component`; its signature declares its parameters, their types and ranges,
-and nothing else does. Its yaml is `_target_` plus exactly these parameters. Where a parameter takes one value, a list
+and nothing else does. Its yaml is `_target_`, exactly these parameters, and what it declares to readers (`_label_`,
+`_family_`, `_colour_`). Where a parameter takes one value, a list
 of values makes a grid: one component per combination.
 """
 
@@ -10,6 +11,7 @@ import difflib
 import functools
 import importlib
 import itertools
+import re
 import types
 import typing
 from collections.abc import Iterable, Mapping
@@ -38,6 +40,30 @@ component = functools.partial(
     kw_only=True,
     config=ConfigDict(extra="forbid", allow_inf_nan=False, arbitrary_types_allowed=True),
 )
+
+
+# What a component's yaml says to readers of figures and tables. It computes nothing: a run's identity is without it.
+DECLARATIONS = ("_label_", "_family_", "_colour_")
+
+
+@component
+class Declaration:
+    """label: what readers call the component.  family: `ours` for one of spred's, `rival` for what it is compared with.
+    colour: its place among the colours of figures, kept in every figure that shows it."""
+
+    label: str = ""
+    family: typing.Literal["ours", "rival"] = "rival"
+    colour: typing.Annotated[int, pydantic.Field(ge=0, le=9)] | None = None
+
+
+def declared(where: str, spec: Mapping) -> Declaration:
+    """What the yaml entry of a component declares. Raises UserError for a wrong value."""
+    given = {key: spec[key] for key in DECLARATIONS if key in spec}
+    try:
+        return Declaration(**{key.strip("_"): value for key, value in given.items()})
+    except pydantic.ValidationError as error:
+        message = describe(error, where, {key.strip("_"): value for key, value in given.items()})
+        raise UserError(re.sub(r"\.(label|family|colour)\b", r"._\1_", message, count=1)) from None
 
 
 def suggest(word: str, known: Iterable[str]) -> str:
@@ -81,7 +107,8 @@ def build(where: str, spec: Mapping, shared: Mapping | None = None):
     cls = load_target(spec["_target_"], where)
     _require_kind(where, cls)
     known = parameters(cls)
-    given = {key: value for key, value in spec.items() if key != "_target_"}
+    declared(where, spec)
+    given = {key: value for key, value in spec.items() if key not in ("_target_", *DECLARATIONS)}
     for key in given:
         if key not in known:
             raise UserError(f"unknown key {where}.{key}; {suggest(key, known)}")

@@ -1,16 +1,9 @@
 """What there is to choose from, read off the yaml tree: `spred-bench list` and `spred-bench info`."""
 
 import ast
-from pathlib import Path
 
 from spred_bench.errors import UserError
-from spred_bench.system.files import PACKAGE
-
-
-def config_dir() -> Path:
-    """Folder of the yaml tree: inside the package when installed from a wheel, beside it in a checkout."""
-    packaged = PACKAGE / "configs"
-    return packaged if packaged.is_dir() else PACKAGE.parent / "configs"
+from spred_bench.system.files import PACKAGE, config_dir
 
 
 def groups() -> dict[str, list[str]]:

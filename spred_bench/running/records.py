@@ -24,6 +24,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
+from spred_bench.components.contract import DECLARATIONS
 from spred_bench.errors import Busy, UserError
 from spred_bench.reporting.rows import FIRST_COLUMNS, LAST_COLUMNS, Cell
 from spred_bench.system import locking
@@ -36,7 +37,15 @@ NOT_IDENTITY = ("results_dir", "data_dir", "force")
 
 def identity(config: Mapping) -> dict:
     """The part of a resolved configuration that says what is computed, as JSON would give it back."""
-    return json.loads(json.dumps({key: value for key, value in config.items() if key not in NOT_IDENTITY}))
+    computing = {key: _without_declarations(value) for key, value in config.items() if key not in NOT_IDENTITY}
+    return json.loads(json.dumps(computing))
+
+
+def _without_declarations(value):
+    """A part of a configuration without what its components say to readers."""
+    if not isinstance(value, Mapping):
+        return value
+    return {key: _without_declarations(part) for key, part in value.items() if key not in DECLARATIONS}
 
 
 def run_id(config: Mapping) -> str:

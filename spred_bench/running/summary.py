@@ -2,13 +2,14 @@
 
 import pandas as pd
 
-from spred_bench.reporting import plots
+from spred_bench.reporting import labels, plots
 from spred_bench.reporting.tables import terminal
 from spred_bench.system.files import write_atomic, writing
 
 
 def show(plan, outcome) -> None:
     """Print the task's tables, draw its figures in the run directory, and name the files."""
+    labels.learn(plan.config)
     records_path = outcome.path / "records.csv"
     records = pd.read_csv(records_path, low_memory=False)
     nothing_measured = records["metric"].isna().all()  # every cell failed or was skipped: the lines above say why

@@ -1,4 +1,4 @@
-"""Files that are whole or absent, and where the package lies."""
+"""Files that are whole or absent, and where the package and its yaml tree lie."""
 
 import os
 import tempfile
@@ -8,6 +8,12 @@ from pathlib import Path
 from spred_bench.errors import UserError
 
 PACKAGE = Path(__file__).parent.parent  # the folder spred_bench/
+
+
+def config_dir() -> Path:
+    """Folder of the yaml tree: inside the package when installed from a wheel, beside it in a checkout."""
+    packaged = PACKAGE / "configs"
+    return packaged if packaged.is_dir() else PACKAGE.parent / "configs"
 
 
 @contextmanager

@@ -29,7 +29,7 @@ def test_yaml_holds_one_component_of_its_own_name_and_a_title(group, name):
     entry = yaml.safe_load((listing.config_dir() / group / f"{name}.yaml").read_text())
     assert list(entry) == [name]
     known = contract.parameters(contract.load_target(entry[name]["_target_"], name))
-    assert set(entry[name]) - {"_target_"} <= set(known)
+    assert set(entry[name]) - {"_target_", *contract.DECLARATIONS} <= set(known)
     assert listing.title(group, name)
 
 

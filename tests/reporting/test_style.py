@@ -7,24 +7,23 @@ import matplotlib
 matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
-import pytest
 
 from spred_bench.reporting.plots import _style
 
 
 def test_a_solver_has_its_colour_in_every_figure():
     few, many = (
-        _style.colours(["cd", "spred_newton"]),
-        _style.colours(["spred_newton", "celer", "skglm", "adelie", "cd"]),
+        _style.colours("solver", ["cd", "spred_newton"]),
+        _style.colours("solver", ["spred_newton", "celer", "skglm", "adelie", "cd"]),
     )
     assert few["cd"] == many["cd"] and few["spred_newton"] == many["spred_newton"]
 
 
 def test_colours_differ_as_long_as_there_are_any():
     names = ["spred_newton", "skglm", "spred_lbfgs", "mine", "yours", "spred_newton"]
-    found = _style.colours(names)
+    found = _style.colours("solver", names)
     assert list(found) == names[:-1] and len(set(found.values())) == 5
-    assert len(_style.colours([f"method {i}" for i in range(14)])) == 14
+    assert len(_style.colours("method", [f"method {i}" for i in range(14)])) == 14
 
 
 def test_a_legend_holds_what_any_panel_shows_once():
@@ -44,8 +43,3 @@ def test_labels_stand_apart_beside_their_lines():
     heights = sorted(text.get_position()[1] for text in ax.texts)
     plt.close(figure)
     assert len(heights) == 3 and min(b - a for a, b in itertools.pairwise(heights)) >= 0.1 - 1e-9
-
-
-@pytest.mark.parametrize(("method", "name"), [("spred_newton", "spred (Newton)"), ("my_own", "my own")])
-def test_names_are_for_readers(method, name):
-    assert _style.name(method) == name

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from spred_bench.errors import UserError
+from spred_bench.reporting import labels
 from spred_bench.system.files import write_atomic, writing
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ def draw_file(source: Path, wanted: list[str] | None = None, output: Path | None
     if "task" not in records or "metric" not in records or records.empty:
         raise UserError(f"plot {source}: not a table of records (no rows, or no columns 'task' and 'metric')")
     records.attrs["folder"] = path.parent
+    labels.learn_beside(path.parent)
     written = []
     for name, figure in draw_all(records, wanted):
         for kind in ("png", "pdf"):

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from spred_bench.reporting.labels import declaration
+
 COLOURS = (
     "#0072B2",
     "#D55E00",
@@ -41,37 +43,19 @@ RC = {
 BAND = (0.2, 0.8)
 
 
-# What a method is called, and its colour where several figures show it: the same everywhere.
-_NAMES = {
-    "spred_newton": "spred (Newton)",
-    "spred_lbfgs": "spred (L-BFGS)",
-    "spred_adam": "spred (Adam)",
-    "spred_sgd": "spred (SGD)",
-    "cd": "coordinate descent",
-    "lars": "LARS",
-    "fista": "FISTA",
-    "ista": "ISTA",
-}
-_FIXED = {"spred_newton": 0, "celer": 1, "skglm": 2, "adelie": 3, "cd": 4, "lars": 5, "fista": 6, "glmnet": 7}
-_FIXED |= {"spred_lbfgs": 2, "spred_adam": 3, "spred_sgd": 1}
-
-
-def name(method: str) -> str:
-    """What a method is called in a figure."""
-    return _NAMES.get(method, method.replace("_", " "))
-
-
-def colours(names) -> dict[str, str]:
-    """One colour per name: its own where it has one that is free, else the next free; they repeat after ten."""
+def colours(group: str, names) -> dict[str, str]:
+    """One colour per component of a group: its own where it declares one that is free, else the next free one; they
+    repeat after ten."""
     names = list(dict.fromkeys(names))
     taken: dict[str, int] = {}
-    for method in names:
-        if method in _FIXED and _FIXED[method] not in taken.values():
-            taken[method] = _FIXED[method]
-    free = [index for index in range(len(COLOURS)) if index not in taken.values()] or [0]
-    others = [method for method in names if method not in taken]
-    taken |= {method: free[i % len(free)] for i, method in enumerate(others)}
-    return {method: COLOURS[taken[method]] for method in names}
+    for name in names:
+        wanted = declaration(group, name).colour
+        if wanted is not None and wanted not in taken.values():
+            taken[name] = wanted
+    free = [index for index in range(len(COLOURS)) if index not in taken.values()] or range(len(COLOURS))
+    others = [name for name in names if name not in taken]
+    taken |= {name: free[i % len(free)] for i, name in enumerate(others)}
+    return {name: COLOURS[taken[name]] for name in names}
 
 
 def spread(values, most: int) -> list:

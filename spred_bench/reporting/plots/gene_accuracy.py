@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from spred_bench.reporting.labels import label
 from spred_bench.reporting.plots._style import MARKERS, colours
 from spred_bench.reporting.tables.gene_tables import selecting
 from spred_bench.reporting.tables.intervals import bootstrap
@@ -29,7 +30,7 @@ def draw(records: pd.DataFrame):
     rows = -(-len(panels) // columns)
     size = (max(3.1 * columns, 4.2), 2.7 * rows + 0.7)
     figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, layout="constrained")
-    palette, markers = colours(methods), dict(zip(methods, MARKERS * len(methods), strict=False))
+    palette, markers = colours("selector", methods), dict(zip(methods, MARKERS * len(methods), strict=False))
     for ax, (key, scores) in zip(axes.flat, panels, strict=False):
         rows_here = records[(records["dataset"] == key[0]) & (records["protocol"] == key[1])]
         for method, own in scores.groupby("method", sort=False):
@@ -38,7 +39,9 @@ def draw(records: pd.DataFrame):
             selected = rows_here[(rows_here["method"] == method) & (rows_here["metric"] == "n_selected")]["value"]
             mean, low, high = bootstrap(own["value"])
             errors = None if np.isnan(low) else [[mean - low], [high - mean]]
-            ax.errorbar(selected.median(), mean, errors, label=method, linestyle="none", capsize=2, **style)
+            ax.errorbar(
+                selected.median(), mean, errors, label=label("selector", method), linestyle="none", capsize=2, **style
+            )
         majority = rows_here.loc[rows_here["metric"] == "majority_rate", "value"]
         for level in majority[:1]:
             ax.axhline(level, color="0.5", linewidth=0.8, linestyle=":", label="majority rate")
@@ -47,7 +50,7 @@ def draw(records: pd.DataFrame):
         ax.set_title(f"{key[0]}, {key[1]}, {own['seed'].nunique()} samplings")
     for ax in list(axes.flat)[len(panels) :]:
         ax.remove()
-    named = {label: handle for ax in figure.axes for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)}
+    named = {text: handle for ax in figure.axes for handle, text in zip(*ax.get_legend_handles_labels(), strict=True)}
     named["lines: dev, best of the path"] = Line2D([], [], color="0.4", linewidth=1)
     named["markers: test, chosen on dev"] = Line2D([], [], color="0.4", marker="o", linestyle="none")
     figure.legend(named.values(), named.keys(), loc="outside lower center", ncols=min(len(named), 2 + columns))

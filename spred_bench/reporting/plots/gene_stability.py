@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from spred_bench.reporting.labels import label
 from spred_bench.reporting.plots._style import colours
 from spred_bench.reporting.tables.gene_tables import selecting, stability_table
 
@@ -18,7 +19,7 @@ def draw(records: pd.DataFrame):
     if table.empty:
         return None
     panels = list(table.groupby(["dataset", "protocol"], sort=False))[:_MOST_PANELS]
-    palette = colours(selecting(records))
+    palette = colours("selector", selecting(records))
     methods = [method for method in palette if method in set(table["method"])]
     columns = 2 if len(panels) == 4 else min(len(panels), 3)
     rows = -(-len(panels) // columns)
@@ -31,7 +32,7 @@ def draw(records: pd.DataFrame):
         ax.scatter(own["stability"], heights, c=shades, s=22, zorder=3)
         ax.scatter(own["jaccard"], heights, facecolors="none", edgecolors=shades, s=22, zorder=3)
         ax.set(title=f"{key[0]}, {key[1]}", xlim=(-0.05, 1.05))
-        ax.set_yticks(np.arange(len(methods)), methods)
+        ax.set_yticks(np.arange(len(methods)), [label("selector", method) for method in methods])
         ax.grid(axis="y", visible=False)
     for ax in list(axes.flat)[len(panels) :]:
         ax.remove()

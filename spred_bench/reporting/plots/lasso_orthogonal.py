@@ -8,12 +8,13 @@ import pandas as pd
 from spred_bench.reporting.plots._style import COLOURS
 
 TASKS = ("lasso_orthogonal",)
-# method: label, colour, marker, marker size. Large and open under small and full: both can be seen on one curve.
+# The task's own methods: label, colour, marker, marker size, line. Large and open markers under small and full ones:
+# both can be seen on one curve.
 STYLES = {
-    "spred_gd": ("spred, GD", COLOURS[0], "o", 5.5),
-    "spred_adam": ("spred, Adam", COLOURS[2], "x", 3.5),
-    "l1_gd": ("L1, GD", COLOURS[1], "^", 3.5),
-    "l1_adam": ("L1, Adam", COLOURS[3], "v", 3.5),
+    "spred_gd": ("spred, GD", COLOURS[0], "o", 5.5, "none"),
+    "spred_adam": ("spred, Adam", COLOURS[2], "x", 3.5, "none"),
+    "l1_gd": ("L1, GD", COLOURS[1], "^", 3.5, "-"),
+    "l1_adam": ("L1, Adam", COLOURS[3], "v", 3.5, "-"),
 }
 
 
@@ -36,9 +37,8 @@ def draw(records: pd.DataFrame):
     )
     for ax, threshold in zip(axes[0], thresholds, strict=True):
         _curve(ax, closed_form, label="closed form", color="0.6", linewidth=4, zorder=1)
-        for method, (label, colour, marker, size) in STYLES.items():
+        for method, (label, colour, marker, size, line) in STYLES.items():
             part = methods[(methods["method"] == method) & (methods["threshold"] == threshold)]
-            line = "none" if method.startswith("spred") else "-"
             style = {"color": colour, "marker": marker, "ms": size, "mfc": "none", "mew": 1.0, "linestyle": line}
             _curve(ax, part, label=label, linewidth=1, zorder=3, **style)
         ax.set(xlabel="α = 2κ", title=zero_label(threshold), ylim=(-0.04, 1.04))

@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from spred_bench.reporting.plots._style import colours, name
+from spred_bench.reporting.labels import label
+from spred_bench.reporting.plots._style import colours
 
 TASKS = ("lasso_scaling",)
 _KEYS = ["data", "seed", "lambda_ratio"]
@@ -19,14 +20,14 @@ def draw(records: pd.DataFrame):
     if len(table) < 4 or table.shape[1] < 2:
         return None  # a share of so few says nothing
     factors = table.div(table.min(axis=1), axis=0)
-    palette = colours(factors.columns)
+    palette = colours("solver", factors.columns)
     widest = 1.2 * float(np.nanmax(factors.to_numpy()))
     figure, ax = plt.subplots(figsize=(4.6, 3.0), layout="constrained")
     for method in factors:
         finished = np.sort(factors[method].dropna())
         x = np.concatenate([[1.0], finished, [widest]])
         y = np.concatenate([[0.0], np.arange(1, len(finished) + 1), [len(finished)]]) / len(factors)
-        ax.step(x, y, where="post", color=palette[method], label=name(method))
+        ax.step(x, y, where="post", color=palette[method], label=label("solver", method))
     target = f"{times['threshold'].min():g}"
     ax.set(
         xscale="log",

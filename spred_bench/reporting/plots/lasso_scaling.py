@@ -3,8 +3,9 @@
 import numpy as np
 import pandas as pd
 
+from spred_bench.reporting.labels import label
 from spred_bench.reporting.plots._lasso import strength_labels
-from spred_bench.reporting.plots._style import BAND, colours, legend_entries, name
+from spred_bench.reporting.plots._style import BAND, colours, legend_entries
 
 TASKS = ("lasso_scaling",)
 _MOST_PANELS = 12
@@ -26,7 +27,7 @@ def draw(records: pd.DataFrame):
         ["place", "n_features", "n_targets", "kappa"], ascending=[True] * 3 + [False], kind="stable"
     )
     problems = list(curves.groupby(["data", "n_features", "n_targets", "strength"], sort=False))[:_MOST_PANELS]
-    palette = colours(curves["method"].unique())
+    palette = colours("solver", curves["method"].unique())
     columns = min(4, len(problems))
     rows = -(-len(problems) // columns)
     figure, axes = plt.subplots(
@@ -42,7 +43,7 @@ def draw(records: pd.DataFrame):
         ax.set_axis_off()
     for ax, ((data, features, targets, strength), rows_of_problem) in zip(axes.flat, problems, strict=False):
         for method, rows_of_method in rows_of_problem.groupby("method", sort=False):
-            _curve(ax, rows_of_method, palette[method], name(method))
+            _curve(ax, rows_of_method, palette[method], label("solver", method))
         several = f", {targets} targets" if targets > 1 else ""
         ax.set(xscale="log", yscale="log", ylim=(1e-8, 2), title=_title(data, features, several, strength))
         ax.yaxis.set_major_formatter(FuncFormatter(_decade))
@@ -70,7 +71,7 @@ def _decade(value: float, _) -> str:
     return f"$\\leq 10^{{{exponent}}}$" if value <= 1.01e-8 else f"$10^{{{exponent}}}$"
 
 
-def _curve(ax, rows: pd.DataFrame, colour, label: str) -> None:
+def _curve(ax, rows: pd.DataFrame, colour, name: str) -> None:
     """Median and band of the gap on a common grid of times; a gap below the axis is drawn on its edge."""
     grid = np.geomspace(max(rows["time_s"].min(), 1e-5), rows["time_s"].max() * 1.0001, 80)
     curves = []
@@ -80,7 +81,7 @@ def _curve(ax, rows: pd.DataFrame, colour, label: str) -> None:
         curves.append(np.where(index >= 0, best[np.maximum(index, 0)], np.nan))
     low, middle, high = np.nanquantile(np.clip(curves, _EDGE, None), [*BAND[:1], 0.5, *BAND[1:]], axis=0)
     if len(grid[np.isfinite(middle)]) and np.ptp(rows["time_s"]) < 1e-12:
-        ax.plot(grid[-1:], np.clip(middle[-1:], _EDGE, None), marker="o", color=colour, label=label, linestyle="none")
+        ax.plot(grid[-1:], np.clip(middle[-1:], _EDGE, None), marker="o", color=colour, label=name, linestyle="none")
         return
-    ax.plot(grid, middle, color=colour, label=label)
+    ax.plot(grid, middle, color=colour, label=name)
     ax.fill_between(grid, low, high, color=colour, alpha=0.2, linewidth=0)

@@ -3,8 +3,9 @@
 import numpy as np
 import pandas as pd
 
+from spred_bench.reporting.labels import label
 from spred_bench.reporting.plots._lasso import strength_labels
-from spred_bench.reporting.plots._style import BAND, MARKERS, colours, label_ends, name
+from spred_bench.reporting.plots._style import BAND, MARKERS, colours, label_ends
 
 TASKS = ("lasso_scaling",)
 
@@ -26,7 +27,7 @@ def draw(records: pd.DataFrame):
     panels = [(key, part) for key, part in panels if part["n_features"].nunique() > 1]
     if not panels:
         return None
-    palette = colours(times["method"])
+    palette = colours("solver", times["method"])
     columns = min(4, len(panels))
     rows = -(-len(panels) // columns)
     figure, axes = plt.subplots(
@@ -36,7 +37,7 @@ def draw(records: pd.DataFrame):
         ax.set_axis_off()
     for ax, (key, part) in zip(axes.flat, panels, strict=False):
         for method, marker in zip(palette, MARKERS * len(palette), strict=False):
-            _line(ax, part[part["method"] == method], palette[method], marker, name(method))
+            _line(ax, part[part["method"] == method], palette[method], marker, label("solver", method))
         ax.set(xscale="log", yscale="log", title=_title(*key))
         ax.set_xticks(sorted(part["n_features"].unique()))
         ax.minorticks_off()
@@ -59,10 +60,10 @@ def _title(dataset: str, truth, targets: int, strength: str) -> str:
     return f"{dataset}{kind}\n{several}{strength}"
 
 
-def _line(ax, rows: pd.DataFrame, colour, marker, label: str) -> None:
+def _line(ax, rows: pd.DataFrame, colour, marker, name: str) -> None:
     # A median needs most seeds: where a solver missed the target on some, it is not drawn.
     grouped = rows.groupby("n_features")["value"]
     complete = grouped.apply(lambda values: values.notna().all())
     low, middle, high = (grouped.quantile(q)[complete] for q in (BAND[0], 0.5, BAND[1]))
-    ax.plot(middle.index, middle, color=colour, marker=marker, label=label)
+    ax.plot(middle.index, middle, color=colour, marker=marker, label=name)
     ax.fill_between(np.asarray(middle.index, dtype=float), low, high, color=colour, alpha=0.2, linewidth=0)

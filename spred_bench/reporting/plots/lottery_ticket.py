@@ -2,7 +2,8 @@
 
 import pandas as pd
 
-from spred_bench.reporting.plots._pruning import TICKETS, name_of
+from spred_bench.reporting.labels import label
+from spred_bench.reporting.plots._pruning import TICKETS
 from spred_bench.reporting.plots._style import BAND, COLOURS, MARKERS
 from spred_bench.reporting.tables.frontier import tickets
 
@@ -22,14 +23,16 @@ def draw(records: pd.DataFrame):
     )
     for ax, method in zip(axes[0], methods, strict=True):
         rows = table[table["method"] == method]
-        for (kind, label), colour, marker in zip(TICKETS.items(), COLOURS, MARKERS, strict=False):
+        for (kind, name), colour, marker in zip(TICKETS.items(), COLOURS, MARKERS, strict=False):
             groups = rows[rows["ticket"] == kind].groupby("compression")["value"]
             middle, low, high = groups.median(), groups.quantile(BAND[0]), groups.quantile(BAND[1])
             ax.errorbar(
-                middle.index, middle, [middle - low, high - middle], color=colour, marker=marker, label=label, capsize=0
+                middle.index, middle, [middle - low, high - middle], color=colour, marker=marker, label=name, capsize=0
             )
         ax.set(
-            xscale="log", xlabel="compression ratio", title=f"{name_of(method)}, $\\kappa$ = {rows['kappa'].iloc[0]:g}"
+            xscale="log",
+            xlabel="compression ratio",
+            title=f"{label('method', method)}, $\\kappa$ = {rows['kappa'].iloc[0]:g}",
         )
     axes[0, 0].set_ylabel("test accuracy")
     handles, labels = axes[0, 0].get_legend_handles_labels()

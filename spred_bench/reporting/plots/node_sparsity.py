@@ -3,11 +3,11 @@
 import numpy as np
 import pandas as pd
 
+from spred_bench.reporting.labels import label
 from spred_bench.reporting.plots._style import BAND, MARKERS, colours
 from spred_bench.reporting.tables.lines import fit_line
 
 TASKS = ("node_sparsity",)
-_METHODS = {"weight_decay": "weight decay", "spred_nodes": "spred, nodes", "group_lasso": "group lasso"}
 
 
 def draw(records: pd.DataFrame):
@@ -25,19 +25,18 @@ def draw(records: pd.DataFrame):
     names = {model: _model_name(rows) for model, rows in table.groupby("model", sort=False)}
     # Colours tell the methods, markers and dashes the networks; of one method or network, both tell the other.
     by_model = len(methods) == 1 and len(names) > 1
-    shades = colours(names if by_model else methods)
+    shades = colours("model", names) if by_model else colours("method", methods)
     palette = {(method, model): shades[model if by_model else method] for method, model in series}
     marked = list(names) if len(names) > 1 else methods
     markers = dict(zip(marked, MARKERS * len(marked), strict=False))
 
     figure, axes = plt.subplots(2, 2, figsize=(6.8, 5.6), layout="constrained")
-    main = next((key for key in series if key[0] == "weight_decay"), next(iter(series)))
+    main = next(iter(series))  # Fig. 4 is about the first method
     _norms(axes[0, 0], records, series[main], names[main[1]], palette[main])
     for (method, model), rows in series.items():
         style = {"color": palette[method, model], "marker": markers.get(model) or markers[method]}
         style |= {"linestyle": "-" if model == next(iter(names)) else "--"}
-        label = f"{_METHODS.get(method, method)}, {names[model]}"
-        _against_kappa(axes[0, 1], rows, style, label)
+        _against_kappa(axes[0, 1], rows, style, f"{label('method', method)}, {names[model]}")
         _accuracy(axes[1, 1], rows, style)
         if method == main[0]:
             _weights_against_nodes(axes[1, 0], rows, style, names[model])
@@ -45,7 +44,7 @@ def draw(records: pd.DataFrame):
     if len(strengths.unique()) > 1:
         axes[0, 1].set_xscale("log")
     axes[0, 1].set(xlabel=r"$\kappa$", ylabel="dead nodes", ylim=(-0.03, 1.03), title="node sparsity")
-    title = f"weight sparsity, {_METHODS.get(main[0], main[0])}"
+    title = f"weight sparsity, {label('method', main[0])}"
     axes[1, 0].set(xlabel="dead nodes", ylabel="zero weights", title=title)
     axes[1, 0].legend()
     axes[1, 1].set(xlabel="nodes removed", ylabel="test accuracy", title=f"without the dead nodes, {dataset}")
@@ -86,10 +85,10 @@ def _norms(ax, records: pd.DataFrame, rows: pd.DataFrame, name: str, colour: str
     ax.set_title(f"nodes, {name}, $\\kappa$ = {kappa:g}")
 
 
-def _against_kappa(ax, rows: pd.DataFrame, style: dict, label: str) -> None:
+def _against_kappa(ax, rows: pd.DataFrame, style: dict, name: str) -> None:
     rows = rows[rows["kappa"] > 0]
     low, middle, high = (rows.groupby("kappa")["removed"].quantile(q) for q in (BAND[0], 0.5, BAND[1]))
-    ax.plot(middle.index, middle, label=label, **style)
+    ax.plot(middle.index, middle, label=name, **style)
     ax.fill_between(middle.index, low, high, color=style["color"], alpha=0.15, linewidth=0)
 
 

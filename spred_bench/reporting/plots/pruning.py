@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from spred_bench.reporting.plots._pruning import name_of, palette
-from spred_bench.reporting.plots._style import BAND, MARKERS, legend_entries
+from spred_bench.reporting.labels import label
+from spred_bench.reporting.plots._style import BAND, MARKERS, colours, legend_entries
 from spred_bench.reporting.tables import frontier
 
 TASKS = ("pruning",)
@@ -26,27 +26,27 @@ def draw(records: pd.DataFrame):
         1, len(panels), figsize=(1.2 + 5.2 * len(panels), 3.9), layout="constrained", squeeze=False
     )
     methods = table["method"].unique()
-    shades, markers = palette(methods), dict(zip(methods, MARKERS * len(methods), strict=False))
+    shades, markers = colours("method", methods), dict(zip(methods, MARKERS * len(methods), strict=False))
     drawn = set()
     for ax, ((dataset, model), rows) in zip(axes[0], panels, strict=True):
         chance = 1 / records.loc[records["dataset"] == dataset, "n_classes"].max()
         for method, points in rows.groupby("method", sort=False):
-            drawn.add(_curve(ax, points, chance, shades[method], markers[method], name_of(method)))
+            drawn.add(_curve(ax, points, chance, shades[method], markers[method], label("method", method)))
         ax.axhline(chance, color="0.6", linewidth=0.8, linestyle=":")
         ax.set(
             xscale="log", xlabel="compression ratio", ylabel="test accuracy, fine-tuned", title=f"{dataset}, {model}"
         )
     handles, labels = legend_entries(axes)
-    for label, dashes in ((_FITTED, "-"), (_JOINED, ":")):
-        if label in drawn:
+    for line, dashes in ((_FITTED, "-"), (_JOINED, ":")):
+        if line in drawn:
             handles.append(Line2D([], [], color="0.4", linewidth=1.0, linestyle=dashes))
-            labels.append(label)
+            labels.append(line)
     wide = max(map(len, labels)) > 30  # beside the panels they would leave no room for these
     figure.legend(handles, labels, loc="outside lower center" if wide else "outside right center")
     return figure
 
 
-def _curve(ax, points: pd.DataFrame, chance: float, colour: str, marker: str, label: str) -> str:
+def _curve(ax, points: pd.DataFrame, chance: float, colour: str, marker: str, name: str) -> str:
     """Draw one method; which kind of line it got."""
     groups = points.groupby("compression")
     x, y = groups["ratio"].median(), groups["test"].median()
@@ -59,6 +59,6 @@ def _curve(ax, points: pd.DataFrame, chance: float, colour: str, marker: str, la
     else:
         ax.plot(x, y, color=colour, linewidth=1.0, linestyle=":")
     ax.errorbar(
-        x, y, [y - low, high - y], color=colour, marker=marker, linestyle="none", elinewidth=1.5, capsize=0, label=label
+        x, y, [y - low, high - y], color=colour, marker=marker, linestyle="none", elinewidth=1.5, capsize=0, label=name
     )
     return _FITTED if fits else _JOINED

@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from spred_bench.reporting.plots._pruning import name_of, palette
+from spred_bench.reporting.labels import label
+from spred_bench.reporting.plots._style import colours
 from spred_bench.reporting.tables.frontier import TUNED, told_apart
 
 TASKS = ("pruning",)
@@ -27,7 +28,7 @@ def draw(records: pd.DataFrame):
     counts = rows[rows["metric"] == "weight_count"]
     layers = counts["layer"].unique()
     decades = np.arange(_SMALLEST, np.log10(counts["threshold"].max()) + _STEP / 2, _STEP)
-    shades = palette(rows["method"].unique())
+    shades = colours("method", rows["method"].unique())
     figure, axes = plt.subplots(
         1, len(layers), figsize=(2.6 * len(layers) + 0.6, 3.4), layout="constrained", squeeze=False, sharey=True
     )
@@ -37,9 +38,9 @@ def draw(records: pd.DataFrame):
             counted = np.zeros(len(decades))
             mine = mine[(mine[TUNED] == shown[method]).all(axis=1)]
             counted[np.rint((np.log10(mine["threshold"]) - decades[0]) / _STEP).astype(int)] = mine["value"]
-            label = f"{name_of(method)}, $\\kappa$ = {shown[method]['kappa']:g}"
+            name = f"{label('method', method)}, $\\kappa$ = {shown[method]['kappa']:g}"
             edges = 10.0 ** np.append(decades, decades[-1] + _STEP)
-            ax.stairs(counted / counted.sum(), edges, color=colour, linewidth=1.3, label=label)
+            ax.stairs(counted / counted.sum(), edges, color=colour, linewidth=1.3, label=name)
         ax.set(xscale="log", yscale="log", xlabel="|w| (leftmost: up to 1e-6)", title=layer)
         ax.tick_params(labelleft=True)
     axes[0, 0].set_ylabel("share of the weights per bin")

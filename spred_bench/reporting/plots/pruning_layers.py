@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from spred_bench.reporting.plots._pruning import name_of, palette
-from spred_bench.reporting.plots._style import MARKERS
+from spred_bench.reporting.labels import label
+from spred_bench.reporting.plots._style import MARKERS, colours
 from spred_bench.reporting.tables import frontier
 
 TASKS = ("pruning",)
@@ -35,8 +35,9 @@ def draw(records: pd.DataFrame):
         return None
     figure, ax = plt.subplots(figsize=(1.8 + 0.45 * len(layers), 3.8), layout="constrained")
     smallest = kept.to_numpy()[kept.to_numpy() > 0].min()
-    for (method, colour), marker in zip(palette(kept.index).items(), MARKERS * len(kept), strict=False):
-        ax.plot(kept.loc[method, layers].clip(lower=smallest / 3), color=colour, marker=marker, label=name_of(method))
+    for (method, colour), marker in zip(colours("method", kept.index).items(), MARKERS * len(kept), strict=False):
+        shares = kept.loc[method, layers].clip(lower=smallest / 3)
+        ax.plot(shares, color=colour, marker=marker, label=label("method", method))
     ax.set(yscale="log", ylabel="share of weights kept", title=f"{first['model'].iloc[0]}, compression {ratio:g}")
     ax.tick_params(axis="x", rotation=60)
     ax.set_xticks(

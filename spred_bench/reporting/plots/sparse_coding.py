@@ -1,10 +1,13 @@
 """Fig. 3, the learning: objective against time, active codes of a patch, orientations and frequencies."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 
+from spred_bench.reporting.labels import is_ours, label
 from spred_bench.reporting.plots._style import BAND, colours
-from spred_bench.reporting.tables.learning_curves import PROBLEM, best_of_both, is_peer, of_problem
+from spred_bench.reporting.tables.learning_curves import PROBLEM, best_of_both, of_problem
 
 TASKS = ("sparse_coding",)
 _MOST_BINS = 30  # of the numbers of active codes
@@ -19,11 +22,15 @@ def draw(records: pd.DataFrame):
         return None
     problem = ends.sort_values(["n_atoms", "n_patches"], kind="stable").iloc[-1]
     records = of_problem(records, list(problem[PROBLEM]))
-    palette = colours(records["method"].unique())
+    palette = colours("learner", records["method"].unique())
     figure, axes = plt.subplots(2, 2, figsize=(7.2, 5.4), layout="constrained")
     best = best_of_both(records)
     for method, rows in records.groupby("method", sort=False):
-        style = {"color": palette[method], "linestyle": "--" if is_peer(method) else "-", "label": method}
+        style = {
+            "color": palette[method],
+            "linestyle": "-" if is_ours("learner", method) else "--",
+            "label": label("learner", method),
+        }
         _objective(axes[0, 0], rows[rows["metric"] == "objective"], style)
         _active_codes(axes[0, 1], rows[rows["metric"] == "active_codes_count"], style)
         if method in best:  # with all of them nothing can be seen
@@ -36,10 +43,11 @@ def draw(records: pd.DataFrame):
     axes[1, 0].set(xlabel="direction of the stripes (degrees)", ylabel="fraction of Gabor-like atoms")
     axes[1, 0].set(title="orientations", xticks=[0, 45, 90, 135, 180], ylim=(0, None))
     axes[1, 1].set(xlabel="frequency (cycles a pixel)", ylabel="fraction of Gabor-like atoms", title="frequencies")
-    handles, labels = axes[0, 0].get_legend_handles_labels()
+    handles, texts = axes[0, 0].get_legend_handles_labels()
     shares = records[records["metric"] == "gabor_rate"].groupby("method")["value"].median()
-    labels = [f"{label}, {shares[label]:.0%} Gabor-like" if label in shares else label for label in labels]
-    figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 3))
+    shares.index = shares.index.map(partial(label, "learner"))
+    texts = [f"{text}, {shares[text]:.0%} Gabor-like" if text in shares else text for text in texts]
+    figure.legend(handles, texts, loc="outside lower center", ncols=min(len(texts), 3))
     return figure
 
 

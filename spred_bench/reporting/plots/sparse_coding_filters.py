@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from spred_bench.reporting.labels import label
 from spred_bench.reporting.plots._style import colours
 from spred_bench.reporting.tables.learning_curves import PROBLEM, best_of_both, of_problem
 
@@ -25,14 +26,14 @@ def draw(records: pd.DataFrame):
         return None
     figure = plt.figure(figsize=(4.2 * len(shown), 6.2), layout="constrained")
     grid = figure.add_gridspec(2, len(shown), height_ratios=(2.2, 1))
-    palette = colours(records["method"].unique())
+    palette = colours("learner", records["method"].unique())
     for column, (row, kept) in enumerate(shown):
         above, below = figure.add_subplot(grid[0, column]), figure.add_subplot(grid[1, column], projection="polar")
         picture, n_shown = _mosaic(kept)
         above.imshow(picture, cmap="gray", vmin=-1, vmax=1, interpolation="nearest")
         above.set_axis_off()
         of_all = "" if n_shown == kept["dictionary"].shape[1] else f", {n_shown} of them"
-        above.set_title(f"{row['method']}, {row['dataset']}, k = {row['n_atoms']}{of_all}")
+        above.set_title(f"{label('learner', row['method'])}, {row['dataset']}, k = {row['n_atoms']}{of_all}")
         _coverage(below, kept, palette[row["method"]])
     return figure
 

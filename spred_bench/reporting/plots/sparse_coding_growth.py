@@ -2,8 +2,9 @@
 
 import pandas as pd
 
+from spred_bench.reporting.labels import is_ours, label
 from spred_bench.reporting.plots._style import MARKERS, colours, legend_entries
-from spred_bench.reporting.tables.learning_curves import is_peer, median_time, times_to_best_peer
+from spred_bench.reporting.tables.learning_curves import median_time, times_to_best_peer
 
 TASKS = ("sparse_coding",)
 _AXES = {"n_atoms": "number of atoms k", "n_patches": "number of patches"}
@@ -19,7 +20,7 @@ def draw(records: pd.DataFrame):
     if not varying:
         return None
     times = times_to_best_peer(records)
-    palette = colours(ends["method"].unique())
+    palette = colours("learner", ends["method"].unique())
     figure, axes = plt.subplots(
         len(varying), 2, figsize=(6.8, 2.6 * len(varying) + 0.3), squeeze=False, layout="constrained"
     )
@@ -30,8 +31,8 @@ def draw(records: pd.DataFrame):
         for ax, rows, value in ((panels[0], ends, "value"), (panels[1], times, "time_s")):
             for i, (method, run) in enumerate(rows[rows[other] == at].groupby("method", sort=False)):
                 middle = run.groupby(column)[value].agg(median_time)
-                style = {"color": palette[method], "linestyle": "--" if is_peer(method) else "-"}
-                ax.plot(middle.index, middle, marker=MARKERS[i % len(MARKERS)], label=method, **style)
+                style = {"color": palette[method], "linestyle": "-" if is_ours("learner", method) else "--"}
+                ax.plot(middle.index, middle, marker=MARKERS[i % len(MARKERS)], label=label("learner", method), **style)
             ticks = sorted(ends[column].unique())
             ax.set(xscale="log", xlabel=_AXES[column], title=f"{_AXES[other]}: {at:g}")
             ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])

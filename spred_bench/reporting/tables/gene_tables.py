@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from spred_bench.reporting.labels import is_ours
 from spred_bench.reporting.rows import LIST_END
 from spred_bench.reporting.tables.intervals import bootstrap, corrected
 from spred_bench.reporting.tables.stability import jaccard, stability
@@ -14,7 +15,7 @@ _TEST_SHARE = 0.2  # of every protocol
 def accuracy_table(records: pd.DataFrame) -> pd.DataFrame:
     """Table 1: test accuracy with its 95 % bootstrap interval over samplings, and what was selected (medians).
 
-    difference: accuracy minus that of `reference`, the first method called spred (else the first), on the same
+    difference: accuracy minus that of `reference`, the first of spred's (else the first), on the same
     samplings; with its bootstrap interval and with the wider one that reckons with shared samples (corrected_*).
     Methods that were skipped or failed have a row with the reason.
     """
@@ -22,7 +23,7 @@ def accuracy_table(records: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for key, group in test.groupby(_DATA, sort=False):
         scores = group.pivot_table(index="seed", columns="method", values="value", sort=False)
-        reference = next((name for name in scores if name.startswith("spred")), scores.columns[0])
+        reference = next((name for name in scores if is_ours("selector", name)), scores.columns[0])
         for method in scores:
             own = scores[method].dropna()
             mean, low, high = bootstrap(own)

@@ -1,15 +1,13 @@
 """Reading curves against time off the rows of a task."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import pandas as pd
 
+from spred_bench.reporting.labels import is_ours
+
 PROBLEM = ["data", "n_patches", "n_atoms", "kappa"]
-
-
-def is_peer(method: str) -> bool:
-    """Whether a learner is one that spred is compared with."""
-    return not method.startswith("spred")
 
 
 def median_time(times: pd.Series) -> float:
@@ -28,7 +26,7 @@ def of_problem(records: pd.DataFrame, problem: Sequence) -> pd.DataFrame:
 def best_of_both(records: pd.DataFrame) -> list[str]:
     """The learner of spred and the peer with the lowest objective at the end, medians over seeds, in this order."""
     ends = records[records["metric"] == "final_objective"].groupby("method")["value"].median().sort_values()
-    halves = ([m for m in ends.index if not is_peer(m)], [m for m in ends.index if is_peer(m)])
+    halves = ([m for m in ends.index if is_ours("learner", m)], [m for m in ends.index if not is_ours("learner", m)])
     return [half[0] for half in halves if half]
 
 
@@ -40,9 +38,9 @@ def times_to_best_peer(records: pd.DataFrame) -> pd.DataFrame:
     """
     curves = records[(records["metric"] == "objective") & (records["step"] > 0)]
     ends = records[records["metric"] == "final_objective"]
-    found = []
+    found, ours = [], partial(is_ours, "learner")
     for (*problem, seed), runs in curves.groupby([*PROBLEM, "seed"], sort=False):
-        peers = of_problem(ends[(ends["seed"] == seed) & ends["method"].map(is_peer)], problem)
+        peers = of_problem(ends[(ends["seed"] == seed) & ~ends["method"].map(ours)], problem)
         target = peers["value"].min()
         for method, run in runs.groupby("method", sort=False):
             reached = run[run["value"] <= target * (1 + 1e-6)]["time_s"].min()
