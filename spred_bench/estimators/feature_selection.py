@@ -16,20 +16,20 @@ _STEP = 0.7
 _BISECTIONS = 6
 
 
-def first_features(point_at, kappa_max: float, number: int) -> tuple[np.ndarray, float]:
+def first_features(ranked_at, kappa_max: float, number: int) -> tuple[np.ndarray, float]:
     """(up to `number` features, the most important first; kappa): down the path to enough features, then back up.
 
-    point_at(kappa) has `features`, ranked. Of the points tried with enough features, the one of the largest kappa gives
-    its head; where none has enough, the last gives all it has.
+    ranked_at(kappa): features (k,), ranked. Of the kappas tried that give enough features, the largest gives its first
+    ones; where none gives enough, the last gives all it has.
     """
     high, kappa = kappa_max, 0.95 * kappa_max
-    while len(found := point_at(kappa).features) < number and kappa > _SMALLEST * kappa_max:
+    while len(found := ranked_at(kappa)) < number and kappa > _SMALLEST * kappa_max:
         high, kappa = kappa, _STEP * kappa
     for _ in range(_BISECTIONS):
         if len(found) <= number:
             break
         middle = (kappa * high) ** 0.5
-        fewer = point_at(middle).features
+        fewer = ranked_at(middle)
         if len(fewer) < number:
             high = middle
         else:
@@ -173,11 +173,11 @@ class SpredFeatureSelector(SelectorMixin, _Scaled):
         self._check_network()
         path = FeaturePath(X, labels, len(self.classes_), intercept=bool(self.fit_intercept), tol=self.tol)
         by_pull = np.argsort(-path.pull, kind="stable")  # while nothing is selected
-        point_at = self._network(X, labels) if len(self.hidden) else path.at
+        ranked_at = self._network(X, labels) if len(self.hidden) else lambda kappa: path.at(kappa).features
         if number is None:
-            self.selected_, self.kappa_ = point_at(float(self.kappa)).features, float(self.kappa)
+            self.selected_, self.kappa_ = ranked_at(float(self.kappa)), float(self.kappa)
         else:
-            found, self.kappa_ = first_features(point_at, path.kappa_max or 1.0, number)
+            found, self.kappa_ = first_features(ranked_at, path.kappa_max or 1.0, number)
             self.selected_ = np.concatenate([found, np.setdiff1d(by_pull, found, assume_unique=True)])[:number]
         return self
 
@@ -192,19 +192,19 @@ class SpredFeatureSelector(SelectorMixin, _Scaled):
             raise ValueError(f"learning_rate={self.learning_rate!r}: expected a finite number above 0")
 
     def _network(self, X, labels):
-        """kappa -> the linear model and the network, trained together."""
-        from spred_bench.components.selectors import Split
-        from spred_bench.components.selectors.spred_sgd import Selector
+        """kappa -> the features (k,) that the linear model and the network, trained together, use, ranked."""
+        from spred_bench.estimators.joint_training import train_jointly
+        from spred_bench.estimators.selecting import SelectingRecipe
 
         X = X.astype(np.float32)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        split, settings = Split(X, labels, X, labels), {"max_steps": self.max_steps, "hidden": list(self.hidden)}
+        recipe = SelectingRecipe(self.learning_rate, self.max_steps, clip_norm=1.0, compact_every=20)
 
-        def point_at(kappa: float):
-            selector = Selector(kappas=[kappa], learning_rates=[self.learning_rate], **settings)
-            return selector.select(split, len(self.classes_), seed, "cpu")[0]
+        def ranked_at(kappa: float) -> np.ndarray:
+            arrays = (X, labels, X, labels)
+            return train_jointly(arrays, len(self.classes_), self.hidden, kappa, recipe, seed=seed)[0]
 
-        return point_at
+        return ranked_at
 
     def _get_support_mask(self) -> np.ndarray:
         check_is_fitted(self)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from spred_bench.components.contract import component
 from spred_bench.components.models.mlp import Mlp
 from spred_bench.components.selectors import BaseSelector, Selection, Split, scored
-from spred_bench.components.selectors.training import Recipe, Training
+from spred_bench.estimators.selecting import SelectingRecipe, SelectingTraining
 from spred_bench.training import optimizers
 
 _ZERO = 1e-8
@@ -23,7 +23,7 @@ _ZERO = 1e-8
 class Selector(BaseSelector):
     """penalty: kappa |w|^2 on all weights, or 2 kappa |W_1|_1 on the first layer's.  Grid: kappas and learning_rates.
 
-    An input counts as selected if the norm of its weights exceeds 1e-8.  patience: see `training.Recipe`.
+    An input counts as selected if the norm of its weights exceeds 1e-8.  patience: see `SelectingRecipe`.
     """
 
     penalty: Literal["weight_decay", "l1"]
@@ -45,12 +45,12 @@ class Selector(BaseSelector):
         groups = [{"params": [p for p in network.parameters() if p.ndim > 1], "weight_decay": decay}]
         groups.append({"params": [p for p in network.parameters() if p.ndim == 1], "weight_decay": 0.0})
         training = _Plain(split, device, network, kappa if self.penalty == "l1" else 0.0)
-        recipe = Recipe(rate, self.max_steps, self.patience, self.clip_norm)
+        recipe = SelectingRecipe(rate, self.max_steps, self.patience, self.clip_norm)
         captured = training.fit(network, optimizers.build("sgd", groups, rate, momentum=0.9), recipe)
         return scored({"kappa": kappa, "learning_rate": rate}, *captured, split, training.curve)
 
 
-class _Plain(Training):
+class _Plain(SelectingTraining):
     """A network of one hidden layer, the L1 penalty, if any, in its loss."""
 
     def __init__(self, split: Split, device: str, network: Mlp, l1_kappa: float):

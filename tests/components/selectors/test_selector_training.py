@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from test_selectors import planted
 
-from spred_bench.components.selectors import spred_sgd
 from spred_bench.components.selectors.mlp import Selector as Mlp
 from spred_bench.components.selectors.spred_sgd import Selector
+from spred_bench.estimators import joint_training
 from spred_bench.lasso.second_order.feature_path import FeaturePath
 
 
@@ -20,7 +20,7 @@ def train(split, **options):
 def test_compaction_changes_nothing_but_the_cost(hidden, monkeypatch):
     split = planted(n=45, d=150, shift=3.0)
     cuts = []
-    monkeypatch.setattr(spred_sgd, "cut_inputs", _counting(spred_sgd.cut_inputs, cuts))
+    monkeypatch.setattr(joint_training, "cut_inputs", _counting(joint_training.cut_inputs, cuts))
     compact, whole = (train(split, hidden=hidden, compact_every=every, max_steps=800) for every in (20, 0))
     assert len(cuts) >= 2 and min(cuts) < 100
     np.testing.assert_array_equal(np.sort(compact.features), np.sort(whole.features))

@@ -5,13 +5,13 @@ network, the optimizer and the data, and the steps get as cheap as the selection
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from spred_bench.components.selectors import Split
 from spred_bench.redundancy import factors_of
 from spred_bench.training.callbacks import every
 from spred_bench.training.trainer import train
@@ -21,7 +21,7 @@ _EVALUATE_EVERY = 10
 
 
 @dataclass(frozen=True)
-class Recipe:
+class SelectingRecipe:
     """SGD with momentum .9 on the full batch.
 
     patience: stop that many steps after the last dev accuracy as good as the best, and take the network of then; None
@@ -35,11 +35,14 @@ class Recipe:
     compact_every: int = 0
 
 
-class Training(ABC):
-    """One network on one split: what differs from network to network is left open."""
+class SelectingTraining(ABC):
+    """One network on one split: what differs from network to network is left open.
 
-    def __init__(self, split: Split, device: str):
-        arrays = (torch.from_numpy(np.ascontiguousarray(array)).to(device) for array in split)
+    arrays: X_train (n, d) float32, y_train (n,) int64 from 0, X_dev (m, d), y_dev (m,), already scaled.
+    """
+
+    def __init__(self, arrays: Sequence[np.ndarray], device: str):
+        arrays = (torch.from_numpy(np.ascontiguousarray(array)).to(device) for array in arrays)
         self.x, self.y, self.x_dev, self.y_dev = arrays
         self.curve: list[tuple[int, float, float]] = []
         self._step, self._best, self._best_step, self._kept = 0, -1.0, 0, None
@@ -54,13 +57,13 @@ class Training(ABC):
 
     @abstractmethod
     def capture(self) -> tuple:
-        """(features, the most important first; what `scored` calls decide) of the network as it is now."""
+        """(features, the most important first; a function from X (m, d) to scores (m, C)), as the network is now."""
 
     @abstractmethod
     def compact(self) -> None:
         """Cut out what is dead, if anything."""
 
-    def fit(self, network: nn.Module, optimizer, recipe: Recipe) -> tuple:
+    def fit(self, network: nn.Module, optimizer, recipe: SelectingRecipe) -> tuple:
         """Train; what `capture` gave at the step the recipe takes. The optimizer goes on across compactions."""
         status = "max_steps"
         while self._step < recipe.max_steps and status == "max_steps":
