@@ -87,6 +87,23 @@ def shared_dims(module: nn.Module, weight: torch.Tensor, group: str | int | Sequ
     return tuple(sorted({dim % weight.ndim for dim in dims}))
 
 
+def undecayed_names(model: nn.Module) -> set[str]:
+    """Return the names of the parameters that carry no penalty by default: biases, and all of normalisation layers.
+
+    A bias has the word "bias" in the name of its attribute: `bias`, `in_proj_bias`, `bias_ih_l0`. A normalisation
+    layer has "Norm" in the name of its class. A parametrized tensor counts under the name that it had before.
+    """
+    modules, found = dict(model.named_modules()), set()
+    for name, _ in model.named_parameters():
+        owner, _, attribute = name.rpartition(".")
+        if ".parametrizations." in f".{name}":  # owner.parametrizations.attribute.original0
+            owner, _, rest = f".{name}".rpartition(".parametrizations.")
+            owner, attribute = owner.removeprefix("."), rest.partition(".")[0]
+        if "bias" in attribute.split("_") or "Norm" in type(modules[owner]).__name__:
+            found.add(name)
+    return found
+
+
 def redundant_places(model: nn.Module) -> dict[str, list[tuple[nn.Module, str]]]:
     """Return first name -> every (module, attribute) of each redundant parameter; tied ones in one entry."""
     found: dict[int, tuple[str, list]] = {}

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from spred_bench.redundancy.parametrization import factors_of
+from spred_bench.redundancy.selection import undecayed_names
 from spred_bench.redundancy.strengths import nonnegative, weight_decay_from_kappa
 
 
@@ -41,11 +42,10 @@ def parameter_groups(
         "undecayed": 0.0,
     }
     members: dict[str, list[nn.Parameter]] = {kind: [] for kind in decay}
-    modules = dict(model.named_modules())
+    undecayed = undecayed_names(model)
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
-            owner, _, attribute = name.rpartition(".")
-            plain = "undecayed" if "bias" in attribute or "Norm" in type(modules[owner]).__name__ else "dense"
+            plain = "undecayed" if name in undecayed else "dense"
             members["redundant" if id(parameter) in factors else plain].append(parameter)
     groups = [
         {"name": kind, "params": parameters, "weight_decay": decay[kind]}

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from spred_bench.redundancy.selection import undecayed_names
+
 KINDS = ("adam", "sgd")
 
 
@@ -33,13 +35,11 @@ def build(kind: str, groups: Sequence[dict], lr: float, momentum: float = 0.9) -
 
 
 def split_parameters(network: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
-    """(weights, the rest): biases and what belongs to a normalisation layer are the rest."""
-    modules = dict(network.named_modules())
+    """(weights, the rest): the rest are biases and the parameters of normalisation layers."""
+    undecayed = undecayed_names(network)
     weights, rest = [], []
     for name, parameter in network.named_parameters():
-        owner, _, attribute = name.rpartition(".")
-        plain = attribute != "bias" and "Norm" not in type(modules[owner]).__name__
-        (weights if plain else rest).append(parameter)
+        (rest if name in undecayed else weights).append(parameter)
     return weights, rest
 
 

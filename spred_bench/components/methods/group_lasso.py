@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from spred_bench.components.contract import component
 from spred_bench.components.methods import BaseMethod
-from spred_bench.training.optimizers import per_network
+from spred_bench.training.optimizers import per_network, split_parameters
 
 
 @component
@@ -35,13 +35,13 @@ class Method(BaseMethod):
         self._chosen(network)
 
     def parameter_groups(self, network: nn.Module, kappa) -> list[dict]:
-        """The penalised weights without decay, the others with their own, biases with none."""
+        """The penalised weights without decay, the others with their own, biases and normalisation with none."""
         chosen = {id(parameter) for parameter in self._chosen(network)}
-        members = {self.weight_decay: [], 0.0: []}
-        for name, parameter in network.named_parameters():
-            free = id(parameter) in chosen or name.rpartition(".")[2] == "bias"
-            members[0.0 if free else self.weight_decay].append(parameter)
-        return [{"params": parameters, "weight_decay": decay} for decay, parameters in members.items() if parameters]
+        weights, rest = split_parameters(network)
+        decayed = [parameter for parameter in weights if id(parameter) not in chosen]
+        free = [parameter for parameter in weights if id(parameter) in chosen] + rest
+        groups = [{"params": decayed, "weight_decay": self.weight_decay}, {"params": free, "weight_decay": 0.0}]
+        return [group for group in groups if group["params"]]
 
     def penalty(self, network: nn.Module, kappa) -> Tensor:
         """2 kappa times the sum of the groups' norms; its subgradient at a zero group is zero."""
