@@ -22,7 +22,7 @@ from spred_bench.components.methods.spred import Method as Spred
 from spred_bench.components.methods.weight_decay import Method as WeightDecay
 from spred_bench.components.models.resnet9 import Model
 from spred_bench.experiments.network_training import Recipe, accuracy
-from spred_bench.experiments.pruning import masking, training
+from spred_bench.experiments.pruning import masking, stages
 from spred_bench.experiments.splits import to_device
 from spred_bench.redundancy import factors_of
 
@@ -66,16 +66,16 @@ class Warm(Spred):
             second.copy_(v)
 
 
-def measure(setting: training.Setting, dense: nn.Module, method: Warm, kappa: float, seed: int):
+def measure(setting: stages.Setting, dense: nn.Module, method: Warm, kappa: float, seed: int):
     """(compression or 1 for none, metric, accuracy on dev) of one training that begins at `dense`."""
     dev = setting.data.dev
     start = copy.deepcopy(dense)
-    starting = training.Setting(**{**vars(setting), "model": Given(start)})
-    trained = training.train(starting, method, kappa, seed, threshold=1e-6)
+    starting = stages.Setting(**{**vars(setting), "model": Given(start)})
+    trained = stages.train(starting, method, kappa, seed, threshold=1e-6)
     yield 1, "accuracy", accuracy(trained.network, dev.images, dev.labels).item()
     for ratio in COMPRESSIONS:
         network, kept = masking.pruned(trained.network, method, compression=ratio)
-        training.train_sparse(setting, network, kept, seed, recipe=setting.fine_tuning)
+        stages.train_sparse(setting, network, kept, seed, recipe=setting.fine_tuning)
         yield ratio, "fine_tuned_accuracy", accuracy(network, dev.images, dev.labels).item()
 
 
@@ -96,13 +96,13 @@ def main() -> None:
     data = to_device(source.load(0), 0.2, "cpu", standardise=True)
     how = {"autocast": "bfloat16", "channels_last": True}
     recipe, tuning = Recipe(EPOCHS, 64, 0.1, "sgd", "one_cycle", **how), Recipe(0.5, 64, 2e-3, "adam", "linear", **how)
-    setting = training.Setting(data, Model(width=8), recipe, tuning, crop_padding=4, flip=True)
+    setting = stages.Setting(data, Model(width=8), recipe, tuning, crop_padding=4, flip=True)
     keys = ["model", "width", "n_train", "epochs", "init", "kappa", "l1_strength", "compression"]
     measurement = Measurement("warm_starts", *sys.argv[1:2] or [None], keys)
     common = {"dataset": "cifar10_subset", "model": "resnet9", "width": 8, "n_train": len(data.train.labels)}
     common |= {"epochs": EPOCHS, "split": "dev"}
     for seed in range(SEEDS):
-        dense = training.train(setting, WeightDecay(), 2.5e-4, seed).network
+        dense = stages.train(setting, WeightDecay(), 2.5e-4, seed).network
         score = accuracy(dense, data.dev.images, data.dev.labels).item()
         measurement.add("dense_accuracy", score, **common, method="weight_decay", seed=seed, kappa=2.5e-4)
         for kappa in KAPPAS:

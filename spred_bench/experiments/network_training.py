@@ -34,6 +34,17 @@ class Recipe:
     channels_last: bool = False
 
 
+@dataclass(frozen=True)
+class Trained:
+    """A plain network after training, and how it got there. curve: what was measured on the way."""
+
+    network: nn.Module
+    status: str
+    step: int
+    train_s: float
+    curve: list[dict]
+
+
 def fit(
     network: nn.Module,
     method,

@@ -1,23 +1,23 @@
 """Networks of one hidden layer: train several kappas, count the dead nodes, remove them, measure what is left."""
 
 import copy
-import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from spred_bench.experiments.network_training import Recipe, accuracy, fit
+from spred_bench.experiments.decades import counts_by_decade
+from spred_bench.experiments.network_training import Recipe, Trained, accuracy, fit
 from spred_bench.experiments.splits import Data
 from spred_bench.networks import sparsity
+from spred_bench.networks.latency import latencies
 from spred_bench.training.callbacks import KeepBest, every, every_epoch, recorder
 from spred_bench.training.checkpoint import Checkpoints
 
 _N_CURVE_POINTS = 10
-_NORM_BINS = np.arange(-10.0, 2.01, 0.25)  # decades; the first bin takes everything smaller
-_LATENCY_RUNS = 200
+_NORM_DECADES = (-10.0, 2.0)
+_LATENCY_ROUNDS = 200
 
 
 @dataclass(frozen=True)
@@ -31,16 +31,11 @@ class Criteria:
 
 
 @dataclass(frozen=True)
-class Trained:
-    """One network after training, plain again, and how it got there. `together`: how many trained as one."""
+class TrainedAtKappa(Trained):
+    """One of the networks of several kappas. together: how many of them trained as one."""
 
-    network: nn.Module
     kappa: float
-    status: str
-    step: int
-    train_s: float
     together: int
-    curve: list[dict] = field(default_factory=list)
 
 
 def train_all(
@@ -54,7 +49,7 @@ def train_all(
     threshold: float,
     checkpoints: Callable[[str], Checkpoints | None] = lambda name: None,
     patience: int | None = None,
-) -> list[Trained]:
+) -> list[TrainedAtKappa]:
     """Train one network per kappa from the same start, stacked if there are several; finalize at `threshold`.
 
     Several kappas need a method that `stacks`.
@@ -98,12 +93,12 @@ def train_all(
         for k in range(len(kappas))
     ]
     return [
-        Trained(single, kappa, run.status, step, run.elapsed_s, len(kappas), curve)
+        TrainedAtKappa(single, run.status, step, run.elapsed_s, curve, kappa, len(kappas))
         for single, kappa, curve in zip(singles, kappas, curves, strict=True)
     ]
 
 
-def measure(trained: Trained, data: Data, criteria: Criteria) -> Iterator[dict]:
+def measure(trained: TrainedAtKappa, data: Data, criteria: Criteria) -> Iterator[dict]:
     """Rows of one network: its curve, its sparsities, its accuracies with and without the dead nodes, their cost."""
     for point in trained.curve:
         at = {"step": point["step"], "time_s": point["time_s"]}
@@ -114,7 +109,7 @@ def measure(trained: Trained, data: Data, criteria: Criteria) -> Iterator[dict]:
         yield {**end, **row}
 
 
-def _measure_end(trained: Trained, data: Data, criteria: Criteria) -> Iterator[dict]:
+def _measure_end(trained: TrainedAtKappa, data: Data, criteria: Criteria) -> Iterator[dict]:
     network = trained.network
     [dead] = _dead(network, criteria)
     incoming, outgoing = network.hidden.weight.detach(), network.output.weight.detach()
@@ -138,10 +133,12 @@ def _measure_end(trained: Trained, data: Data, criteria: Criteria) -> Iterator[d
     with torch.no_grad():
         difference = (silenced(data.dev.images) - small(data.dev.images)).abs().max().item()
     yield {"metric": "removed_difference", "value": difference, "split": "dev"}
-    for prefix, judged in (("", network), ("removed_", small)):
+    both = {"": network, "removed_": small}
+    seconds = latencies(both, data.dev.images[:1], _LATENCY_ROUNDS)
+    for prefix, judged in both.items():
         yield {"metric": f"{prefix}n_parameters", "value": sparsity.n_parameters(judged)}
-        yield {"metric": f"{prefix}latency_s", "value": latency_s(judged, data.dev.images[:1])}
-    for edge, count in norm_counts(outgoing):
+        yield {"metric": f"{prefix}latency_s", "value": seconds[prefix]}
+    for edge, count in counts_by_decade(outgoing.norm(dim=0), *_NORM_DECADES):
         yield {"metric": "outgoing_norm_count", "value": count, "threshold": edge}
     yield {"metric": "train_s", "value": trained.train_s}
     yield {"metric": "trained_together", "value": trained.together}
@@ -159,26 +156,6 @@ def remove_silent(network: nn.Module) -> nn.Module:
     """The smaller network of the nodes that have both incoming and outgoing weights; its outputs are the same."""
     incoming, outgoing = network.hidden.weight.detach(), network.output.weight.detach()
     return network.keep((incoming != 0).any(1) & (outgoing != 0).any(0))
-
-
-@torch.no_grad()
-def latency_s(network: nn.Module, images: Tensor) -> float:
-    """Median seconds of one forward pass."""
-    times = []
-    for _ in range(_LATENCY_RUNS):
-        start = time.perf_counter()
-        network(images)
-        if images.is_cuda:
-            torch.cuda.synchronize(images.device)
-        times.append(time.perf_counter() - start)
-    return float(np.median(times))
-
-
-def norm_counts(outgoing: Tensor) -> list[tuple[float, int]]:
-    """(lower edge, nodes) of the non-empty bins, a quarter decade wide, of the norms of outgoing (out, hidden)."""
-    exponents = outgoing.norm(dim=0).double().clamp_min(1e-300).log10().cpu().numpy()
-    counts, _ = np.histogram(np.clip(exponents, _NORM_BINS[0], _NORM_BINS[-1] - 1e-9), _NORM_BINS)
-    return [(float(10.0**edge), int(n)) for edge, n in zip(_NORM_BINS[:-1], counts, strict=True) if n]
 
 
 def _dead(network: nn.Module, criteria: Criteria) -> list[Tensor]:

@@ -9,7 +9,7 @@ from spred_bench.components.data.images import Images
 
 
 @dataclass(frozen=True)
-class Split:
+class LabelledImages:
     """Images (n, channels, height, width), floats within 0 and 1 or standardised, and labels (n,), on the device."""
 
     images: Tensor
@@ -20,9 +20,9 @@ class Split:
 class Data:
     """The three splits, image shape and number of classes."""
 
-    train: Split
-    dev: Split
-    test: Split
+    train: LabelledImages
+    dev: LabelledImages
+    test: LabelledImages
     shape: tuple[int, ...]
     n_classes: int
 
@@ -34,8 +34,8 @@ def to_device(images: Images, dev_fraction: float, device: str, standardise: boo
     """
     rows, dev_rows = images.dev_split(dev_fraction)
 
-    def split(x, y) -> Split:
-        return Split(torch.from_numpy(x).to(device).float().div_(255), torch.from_numpy(y).to(device))
+    def split(x, y) -> LabelledImages:
+        return LabelledImages(torch.from_numpy(x).to(device).float().div_(255), torch.from_numpy(y).to(device))
 
     splits = (
         split(images.x_train[rows], images.y_train[rows]),

@@ -43,7 +43,7 @@ class Problems:
 
 
 @dataclass(frozen=True)
-class Trained:
+class StackedSolutions:
     """Effective weights (rates, R, p), which rows diverged (rates, R), and {step: weights (rates, watched, p)}."""
 
     weights: np.ndarray
@@ -141,7 +141,7 @@ def train_stacked(
     trace_steps: Sequence[int] = (),
     device: str = "cpu",
     checkpoints: Checkpoints | None = None,
-) -> Trained:
+) -> StackedSolutions:
     """Train all problems at all rates for `max_steps`; weights of the `watched` problems are kept at `trace_steps`."""
     model = StackedLasso(problems, len(learning_rates), redundant, device)
     groups = [
@@ -162,4 +162,4 @@ def train_stacked(
     with torch.no_grad():
         model.loss()  # judge the last step too
         traced = {step: weights.numpy() for step, weights in trace.weights.items()}
-        return Trained(model.weights().cpu().numpy(), ~model.alive.cpu().numpy(), traced, run.elapsed_s)
+        return StackedSolutions(model.weights().cpu().numpy(), ~model.alive.cpu().numpy(), traced, run.elapsed_s)

@@ -5,8 +5,6 @@ dimensions (biases, normalisation) are dense everywhere.
 """
 
 import copy
-import statistics
-import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -14,10 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from spred_bench.networks import shrinking
+from spred_bench.networks.latency import latencies
 from spred_bench.redundancy import factors_of
 from spred_bench.training.callbacks import evaluating
-
-_LATENCY_ROUNDS = 50
 
 
 def dense(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -80,21 +77,6 @@ def filled(network: nn.Module) -> nn.Module:
     for parameter in full.parameters():
         parameter.masked_fill_(parameter == 0, 1e-3)
     return full
-
-
-def latencies(networks: Mapping[str, nn.Module], images: Tensor, rounds: int = _LATENCY_ROUNDS) -> dict[str, float]:
-    """Median seconds of a forward pass of each, in turn, so that a busy machine disturbs all alike."""
-    times: dict[str, list[float]] = {name: [] for name in networks}
-    for turn in range(rounds + 1):
-        for name, network in networks.items():
-            with evaluating(network):
-                start = time.perf_counter()
-                network(images)
-                if images.is_cuda:
-                    torch.cuda.synchronize(images.device)
-                if turn:  # the first round warms up
-                    times[name].append(time.perf_counter() - start)
-    return {name: statistics.median(values) for name, values in times.items()}
 
 
 def _rows(tensor: Tensor) -> Tensor | dict:

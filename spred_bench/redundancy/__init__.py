@@ -9,7 +9,7 @@ from importlib import import_module
 
 _HOME = {
     "parametrization": ("reparametrize", "merge", "effective_weights", "magnitudes", "factors_of"),
-    "training": ("parameter_groups", "penalty", "check_optimizer"),
+    "penalties": ("parameter_groups", "penalty", "check_optimizer"),
     "diagnostics": ("imbalance", "sign_locked"),
     "starts": ("STARTS",),
     "strengths": (

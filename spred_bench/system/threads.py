@@ -28,6 +28,6 @@ def one_thread_for_numpy():
     return contextlib.nullcontext() if pools is None else pools.limit(limits=1)
 
 
-def settle() -> None:
+def wait_for_idle_pools() -> None:
     """Wait until the threads of pools that have nothing to do are asleep."""
     time.sleep(_UNTIL_ASLEEP_S)

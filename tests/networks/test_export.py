@@ -6,7 +6,8 @@ from torch import nn
 
 from spred_bench import redundancy
 from spred_bench.components.models.vgg16_bn import Model
-from spred_bench.networks.export import FORMATS, export, filled, latencies, load
+from spred_bench.networks.export import FORMATS, export, filled, load
+from spred_bench.networks.latency import latencies
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ def test_biases_of_attention_are_biases_whatever_their_names():
     assert undecayed_names(attention()) == {"in_proj_bias", "out_proj.bias", "bias_k", "bias_v"}
 
 
-def test_plain_l1_and_spred_penalise_the_same_parameters_of_attention():
+def test_plain_l1_and_spred_penalise_the_same_of_attention():
     layer = attention()
     weights, rest = split_parameters(layer)
     assert {id(weight) for weight in weights} == {id(layer.in_proj_weight), id(layer.out_proj.weight)}

@@ -152,12 +152,12 @@ class Task(DataTask):
             yield from ({**end, **row} for row in rows)
 
     def _pruning(self, cell: Cell, setting, trained):
-        from spred_bench.experiments.pruning import keeping, measures, training
+        from spred_bench.experiments.pruning import keeping, measures, stages
 
         network, kept = self._pruned(cell, trained)
         before = list(measures.accuracies(setting, network, "pruned_accuracy", "dev", "test"))
         recipe, checkpoints = setting.fine_tuning, self._checkpoints(cell)
-        tuned = training.train_sparse(setting, network, kept, cell.seed, recipe=recipe, checkpoints=checkpoints)
+        tuned = stages.train_sparse(setting, network, kept, cell.seed, recipe=recipe, checkpoints=checkpoints)
         after = measures.accuracies(setting, network, "fine_tuned_accuracy", "dev", "test")
         status = trained.status if trained.status != "done" else tuned.status
         end = {"step": trained.step + tuned.step, "time_s": trained.train_s + tuned.train_s, "status": status}
@@ -169,7 +169,7 @@ class Task(DataTask):
     def _ticket(self, cell: Cell, setting, trained):
         import torch
 
-        from spred_bench.experiments.pruning import measures, training
+        from spred_bench.experiments.pruning import measures, stages
         from spred_bench.networks import masks
         from spred_bench.training.snapshot import load_tensors
 
@@ -181,7 +181,7 @@ class Task(DataTask):
         if cell.keys["ticket"] == "random":
             kept = masks.shuffled(kept, torch.Generator().manual_seed(cell.seed))
         options = {"kappa": self.ticket_kappa, "checkpoints": self._checkpoints(cell)}
-        ticket = training.train_sparse(setting, network, kept, cell.seed, **options)
+        ticket = stages.train_sparse(setting, network, kept, cell.seed, **options)
         end = {"step": ticket.step, "time_s": ticket.train_s, "status": ticket.status}
         for row in (*measures.zeros(network), *measures.accuracies(setting, network, "ticket_accuracy", "dev", "test")):
             yield {**end, **row}
@@ -194,7 +194,7 @@ class Task(DataTask):
 
     def _trained(self, cell: Cell, setting):
         """The training that this cell shares with its neighbours: remembered, or resumed, or begun."""
-        from spred_bench.experiments.pruning import training
+        from spred_bench.experiments.pruning import stages
 
         at_init = self.method[cell.method].prunes_at_start
         shared = [key for key in cell.keys if key in ("model", "kappa") or (at_init and key == "compression")]
@@ -202,7 +202,7 @@ class Task(DataTask):
         if self._last[0] == whole.id:
             return self._last[1]
         rewinds = () if at_init or not self.ticket_compressions else (0, self._rewind_step(setting))
-        trained = training.train(
+        trained = stages.train(
             setting,
             self.method[cell.method],
             cell.keys["kappa"],
@@ -226,7 +226,7 @@ class Task(DataTask):
     def _setting(self, cell: Cell):
         """Data on the device, network, recipes."""
         from spred_bench.experiments.network_training import Recipe
-        from spred_bench.experiments.pruning.training import Setting
+        from spred_bench.experiments.pruning.stages import Setting
         from spred_bench.experiments.splits import to_device
 
         if cell.dataset not in self._on_device:

@@ -25,7 +25,7 @@ from spred_bench.experiments.judging.worker import warm_up
 from spred_bench.lasso import LassoProblem
 from spred_bench.system import signals
 from spred_bench.system.files import PACKAGE
-from spred_bench.system.threads import settle
+from spred_bench.system.threads import wait_for_idle_pools
 
 # How much longer than its limit a solver may be silent before it is killed: judging an iterate takes time too.
 _GRACE_S = 10.0
@@ -74,7 +74,7 @@ def _remove_abandoned() -> None:
 def solve_here(solver, problem: LassoProblem, gap_targets: list[float], time_limit_s: float, device: str) -> dict:
     """The same answer as `Worker.solve`, in this process; its memory is not measured."""
     warm_up_s = warm_up(solver, problem)
-    settle()
+    wait_for_idle_pools()
     monitor = Monitor(problem, gap_targets, time_limit_s, device)
     solver.solve(problem, monitor)
     return {"trace": monitor.trace, "status": monitor.status, "warm_up_s": warm_up_s, "added_bytes": None}

@@ -22,7 +22,7 @@ from spred_bench.errors import Skip
 from spred_bench.experiments.judging.monitor import Monitor
 from spred_bench.lasso import LassoProblem
 from spred_bench.system import machine
-from spred_bench.system.threads import settle
+from spred_bench.system.threads import wait_for_idle_pools
 
 _WARM_UP = {"gap_targets": [1e-3], "time_limit_s": 120.0}
 _PR_SET_PDEATHSIG = 1
@@ -91,7 +91,7 @@ def _serve(request, X, Y, say) -> None:
     solver = contract.build("solver", {"_target_": request["target"], **request["parameters"]})
     problem = LassoProblem(X, Y, request["alpha"])
     say("warm", warm_up(solver, problem))
-    settle()  # also what the parent computed for this problem
+    wait_for_idle_pools()  # also what the parent computed for this problem
     before = machine.reset_peak()
     monitor = _Reporter(say, problem, request["gap_targets"], request["time_limit_s"])
     solver.solve(problem, monitor)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from torch import nn
 
-from spred_bench.experiments.splits import Split
+from spred_bench.experiments.splits import LabelledImages
 from spred_bench.networks.export import export
 from spred_bench.training.checkpoint import Checkpoints
 
@@ -24,7 +24,7 @@ def checkpoints(scratch: Path, key: str, shared: bool) -> Checkpoints:
     return Checkpoints(folder, key)
 
 
-def export_beside(scratch: Path, key: str, network: nn.Module, split: Split) -> Iterator[dict]:
+def export_beside(scratch: Path, key: str, network: nn.Module, split: LabelledImages) -> Iterator[dict]:
     """Write the network to `networks/<cell>` of the run; rows of what that takes, the folder in their note."""
     folder = Path("networks") / re.sub(r"[^\w.]+", "-", key)
     for row in export(network, scratch.parent.parent / folder, split.images[:1]):

@@ -3,14 +3,14 @@
 import math
 from collections.abc import Iterator, Sequence
 
-import numpy as np
 from torch import nn
 
+from spred_bench.experiments.decades import counts_by_decade
 from spred_bench.experiments.network_training import accuracy
-from spred_bench.experiments.pruning.training import Setting
+from spred_bench.experiments.pruning.stages import Setting
 from spred_bench.networks import sparsity
 
-_BINS = np.arange(-6.25, 1.01, 0.25)  # decades of |w|; the first bin, up to 1e-6, takes everything smaller, zeros too
+_DECADES = (-6.25, 1.0)  # the first bin, up to 1e-6, takes everything smaller
 
 
 def accuracies(setting: Setting, network: nn.Module, metric: str, *splits: str) -> Iterator[dict]:
@@ -44,11 +44,8 @@ def histograms(network: nn.Module, n_layers: int, thresholds: Sequence[float]) -
     """
     weights = {name: weight for name, weight in sparsity.weights_of(network).items() if weight.ndim == 4}
     for name in sorted(weights, key=lambda name: weights[name].numel(), reverse=True)[:n_layers]:
-        exponents = weights[name].abs().double().clamp_min(1e-300).log10().flatten().cpu().numpy()
-        counts, _ = np.histogram(np.clip(exponents, _BINS[0], _BINS[-1] - 1e-9), _BINS)
-        for edge, count in zip(_BINS[:-1], counts, strict=True):
-            if count:
-                yield {"metric": "weight_count", "value": int(count), "threshold": float(10.0**edge), "layer": name}
+        for edge, count in counts_by_decade(weights[name].abs(), *_DECADES):
+            yield {"metric": "weight_count", "value": count, "threshold": edge, "layer": name}
         for threshold in thresholds:
             value = sparsity.weight_sparsity([weights[name]], threshold)
             yield {"metric": "zero_peak", "value": value, "threshold": threshold, "layer": name}

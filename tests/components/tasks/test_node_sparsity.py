@@ -105,7 +105,7 @@ def test_a_diverged_training_keeps_the_last_finite_step():
     assert value(table, "train_s", 1e-3) >= 0 and table["step"].max() == 0
 
 
-def train_one_that_diverges(**more) -> list[nodes.Trained]:
+def train_one_that_diverges(**more) -> list[nodes.TrainedAtKappa]:
     data = splits.to_device(Source().load(0), 0.1, "cpu")
     model = Model(hidden=8, bias="none")
     recipe = Recipe(epochs=2, batch_size=64, learning_rate=0.1, optimizer="sgd")

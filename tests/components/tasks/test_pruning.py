@@ -11,7 +11,7 @@ from spred_bench.components.methods import str as soft_threshold
 from spred_bench.components.models import resnet9
 from spred_bench.components.tasks.pruning import Task
 from spred_bench.experiments.network_training import Recipe, accuracy
-from spred_bench.experiments.pruning import masking, training
+from spred_bench.experiments.pruning import masking, stages
 from spred_bench.experiments.splits import to_device
 from spred_bench.networks import sparsity
 from spred_bench.running import plan, runner
@@ -141,21 +141,21 @@ def test_a_kappa_that_kills_the_network_is_reported(method, capsys):
         assert (table.loc[table["metric"] == "n_empty_layers", "note"] == "no weight left").all()
 
 
-def setting() -> training.Setting:
+def setting() -> stages.Setting:
     recipe = Recipe(3, 64, 0.05, "sgd", "one_cycle", channels_last=True)
     tuning = Recipe(1, 64, 2e-3, "adam", "constant")
     data = to_device(Source().load(0), 0.1, "cpu", standardise=True)
-    return training.Setting(data, resnet9.Model(width=4), recipe, tuning)
+    return stages.Setting(data, resnet9.Model(width=4), recipe, tuning)
 
 
 def test_training_prunes_and_fine_tuning_repairs():
     how = setting()
-    trained = training.train(how, spred.Method(init="independent", lr_multiplier=5), 5e-4, 0, 1e-6)
+    trained = stages.train(how, spred.Method(init="independent", lr_multiplier=5), 5e-4, 0, 1e-6)
     assert trained.status == "done" and trained.curve[-1]["accuracy"] > 0.8
     before = sum(int(weight.count_nonzero()) for weight in sparsity.weights_of(trained.network).values())
     network, kept = masking.pruned(trained.network, spred.Method(), 10)
     damaged = accuracy(network, how.data.dev.images, how.data.dev.labels)
-    tuned = training.train_sparse(how, network, kept, 0, recipe=how.fine_tuning)
+    tuned = stages.train_sparse(how, network, kept, 0, recipe=how.fine_tuning)
     assert tuned.curve[-1]["accuracy"] > max(0.6, damaged + 0.05)
     after = sparsity.weights_of(tuned.network)
     assert sum(int(weight.count_nonzero()) for weight in after.values()) <= before / 9
@@ -164,7 +164,7 @@ def test_training_prunes_and_fine_tuning_repairs():
 
 def test_pruned_at_initialisation_it_stays_pruned():
     how = setting()
-    trained = training.train(how, random.Method(), 5e-4, 0, ratio=20)
+    trained = stages.train(how, random.Method(), 5e-4, 0, ratio=20)
     weights = sparsity.weights_of(trained.network)
     assert sparsity.compression_ratio(weights.values(), 0.0) == pytest.approx(20, rel=1e-2)
     _, kept = masking.pruned(trained.network, random.Method(), 20)
@@ -174,7 +174,7 @@ def test_pruned_at_initialisation_it_stays_pruned():
 @pytest.mark.parametrize("method", [weight_decay.Method(), soft_threshold.Method(initial=-4), spred.Method(depth=3)])
 def test_rewinding_gives_back_the_effective_weights_of_that_step(method):
     how = setting()
-    trained = training.train(how, method, 0.0, 3, rewind_steps=(0, 7))
+    trained = stages.train(how, method, 0.0, 3, rewind_steps=(0, 7))
     first = how.build(3)[0].state_dict()
     assert set(trained.rewinds) == {0, 7} and trained.rewinds[0].keys() == first.keys()
     for name, tensor in first.items():

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from spred_bench.components.methods.weight_decay import Method as WeightDecay
-from spred_bench.experiments.network_training import SCHEDULES, Recipe, accuracy, fit
+from spred_bench.experiments.network_training import SCHEDULES, Recipe, Trained, accuracy, fit
 from spred_bench.experiments.splits import Data
 from spred_bench.networks import masks, sparsity
 from spred_bench.networks.warm_start import load_dense
@@ -52,17 +52,10 @@ class Setting:
 
 
 @dataclass(frozen=True)
-class Trained:
-    """A plain network after training and how it got there. `rewinds`: {step: its tensors then}, see `train`.
+class TrainedByMethod(Trained):
+    """rewinds: {step: the tensors of the network then}, see `train`.  kappa_figures: the decay budget, and how a target
+    sparsity was met."""
 
-    kappa_figures: the decay budget, and how a target sparsity was met.
-    """
-
-    network: nn.Module
-    status: str
-    step: int
-    train_s: float
-    curve: list[dict]
     rewinds: dict[int, dict[str, Tensor]] = field(default_factory=dict)
     kappa_figures: dict[str, float] = field(default_factory=dict)
 
@@ -99,7 +92,7 @@ def train(
     ratio: float | None = None,
     rewind_steps: Sequence[int] = (),
     checkpoints: Checkpoints | None = None,
-) -> Trained:
+) -> TrainedByMethod:
     """Train by `method` at strength `kappa`; weights up to `threshold` become exact zeros.
 
     ratio: the compression at which a method that prunes at initialisation does so.  rewind_steps: where to keep a copy.
@@ -119,7 +112,7 @@ def train(
     network = method.finalize(network, threshold)
     if not any(weight.any() for weight in sparsity.weights_of(network).values()):
         tqdm.write(f"kappa {kappa:g} is too large: no weight is above {threshold:g} after training", file=sys.stderr)
-    return Trained(network, run.status, run.step, run.elapsed_s, run.rows, rewinds.kept, figures)
+    return TrainedByMethod(network, run.status, run.step, run.elapsed_s, run.rows, rewinds.kept, figures)
 
 
 def _decay_budget(setting: Setting, network: nn.Module, method, kappa: float, moving: list) -> dict[str, float]:
