@@ -11,7 +11,7 @@ import sys
 from spred_bench.errors import UserError
 
 # What hydra answers itself, without running anything.
-_HYDRA_ONLY = ("hydra_help", "shell_completion", "experimental_rerun")
+_HYDRA_ONLY = ("cfg", "info", "hydra_help", "shell_completion")
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -37,30 +37,32 @@ def _dispatch(argv: list[str]) -> int:
         from spred_bench.commands import verbs
 
         return verbs.run(argv[0], argv[1:])
-    from spred_bench.running import composition
+    from spred_bench.running import composition, listing, words
 
-    options, flags = composition.read(argv)
-    if options.help:
-        return _dispatch(["help"])
-    if options.cfg or options.info:
-        composition.require_composable(options)
-    elif not any(getattr(options, name) for name in _HYDRA_ONLY):
-        composition.check(options)
-    return _run_hydra("spred-bench " + shlex.join(argv), [*flags, *options.overrides])
+    options, flags = words.read(argv)
+    with listing.with_folder(options.config_dir):
+        if options.help:
+            return _dispatch(["help"])
+        plans = composition.Plans()
+        if any(getattr(options, name) for name in _HYDRA_ONLY):
+            composition.require_composable(options)
+        else:
+            plans = composition.check(options)
+        return _run_hydra("spred-bench " + shlex.join(argv), [*flags, *options.overrides], plans)
 
 
-def _run_hydra(shown: str, argv: list[str]) -> int:
-    """Hand over to hydra, which calls `job` once per run; the worst exit code of the jobs."""
+def _run_hydra(shown: str, argv: list[str], plans) -> int:
+    """Hand over to hydra, which calls `command` once per run; the exit code. `plans`: built before."""
     import hydra
 
     from spred_bench.running import composition
-    from spred_bench.running.listing import config_dir
     from spred_bench.running.sweeps import sweeping
     from spred_bench.running.sweeps.jobs import Job
+    from spred_bench.system.files import config_dir
 
     composition.register_resolvers()
     sweeping.register()
-    command = sweeping.Command(Job(shown))
+    command = sweeping.Command(Job(shown), plans)
     sys.argv = [sys.argv[0], *argv]
     hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="config")(command)()
     return command.close()

@@ -11,3 +11,11 @@ class Busy(UserError):
 
 class Skip(Exception):
     """A cell that cannot be computed here (peer not installed, problem not supported); the text says why."""
+
+
+class CheckpointMismatch(ValueError):
+    """A checkpoint belongs to another configuration or another training."""
+
+
+class DecayBudgetTooSmall(ValueError):
+    """A training is too short, or its weight decay too weak, for a useless weight to become zero."""

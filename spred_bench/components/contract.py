@@ -19,6 +19,7 @@ from collections.abc import Iterable, Mapping
 import pydantic
 from pydantic import ConfigDict
 
+from spred_bench.components import outside
 from spred_bench.errors import UserError
 
 PACKAGE = "spred_bench"
@@ -66,34 +67,54 @@ def declared(where: str, spec: Mapping) -> Declaration:
         raise UserError(re.sub(r"\.(label|family|colour)\b", r"._\1_", message, count=1)) from None
 
 
-def suggest(word: str, known: Iterable[str]) -> str:
-    """'; did you mean "kappa"?' or the list of what there is."""
+def suggest(word: str, known: Iterable[str], otherwise: str = "") -> str:
+    """'did you mean 'kappa'?': the names that begin with `word`, else the nearest; `otherwise`, or all, where none is.
+
+    otherwise: what to say where no name is near.
+    """
     known = sorted(known)
-    close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
-    return f"did you mean '{close[0]}'?" if close else f"known: {', '.join(known)}"
+    alike = [name for name in known if len(word) > 1 and name.startswith(word)]
+    close = alike or difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    if not close:
+        return otherwise or f"known: {', '.join(known)}"
+    quoted = [f"'{name}'" for name in close]
+    return f"did you mean {' or '.join(filter(None, [', '.join(quoted[:-1]), quoted[-1]]))}?"
 
 
-def load_target(target: str, where: str):
-    """The class a `_target_` names. Only this package's own: a configuration file is not a way to run code."""
+def load_target(target: str, where: str) -> type:
+    """The class a `_target_` names: of this package, or of a module that the command line allows."""
     module, _, name = str(target).rpartition(".")
-    if not (module == PACKAGE or module.startswith(PACKAGE + ".")):
-        raise UserError(f"{where}._target_={target}: only classes of {PACKAGE} can be named in a configuration")
+    ours = module == PACKAGE or module.startswith(PACKAGE + ".")
+    if not ours and not outside.is_permitted(module):
+        top = module.partition(".")[0]
+        remedy = f"; to run it, add allow=[{top}] to the command" if top else ""
+        raise UserError(f"{where}._target_={target}: is no class of {PACKAGE}{remedy}")
     try:
-        return getattr(importlib.import_module(module), name)
+        found = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError) as error:
         raise UserError(f"{where}._target_={target}: {error}") from error
+    except Exception as error:
+        if ours:
+            raise
+        raise UserError(f"{where}._target_={target}: {type(error).__name__}: {error}".splitlines()[0]) from error
+    if not isinstance(found, type):
+        raise UserError(f"{where}._target_={target}: is no class")
+    return found
 
 
 def parameters(cls) -> dict[str, typing.Any]:
-    """Names of the constructor's parameters and their annotations."""
+    """Names of the constructor's parameters and their annotations. UserError for a class that is no component."""
+    if not dataclasses.is_dataclass(cls):
+        raise UserError(f"{cls.__module__}.{cls.__qualname__}: is not decorated with @component")
     hints = typing.get_type_hints(cls)
     return {field.name: hints[field.name] for field in dataclasses.fields(cls) if field.init}
 
 
-def _takes_list(annotation) -> bool:
+def takes_list(annotation) -> bool:
+    """Whether a parameter of this annotation takes several values by itself."""
     origin = typing.get_origin(annotation)
     if origin in (typing.Union, types.UnionType, typing.Annotated):
-        return any(_takes_list(part) for part in typing.get_args(annotation))
+        return any(takes_list(part) for part in typing.get_args(annotation))
     return (origin or annotation) in (list, tuple, dict, set)
 
 
@@ -150,7 +171,7 @@ def expand(where: str, spec: Mapping) -> list[tuple[dict, dict]]:
     grid = {
         key: value
         for key, value in spec.items()
-        if isinstance(value, list) and key in known and not _takes_list(known[key])
+        if isinstance(value, list) and key in known and not takes_list(known[key])
     }
     for key, values in grid.items():
         if not values:

@@ -1,27 +1,39 @@
-"""Where configurations come from: the yaml tree, hydra's composition, and a check of a whole command before it runs."""
+"""From the yaml tree and the words of a command to plans: hydra's composition, and a check of a whole command."""
 
 import argparse
-import re
+import json
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from hydra import compose, initialize_config_dir
-from hydra._internal.utils import get_args_parser
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import QuotedString
 from hydra.errors import HydraException
 from hydra.types import RunMode
-from omegaconf import OmegaConf
-from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+from omegaconf import OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
 
-from spred_bench.components import contract
+from spred_bench.components import outside
 from spred_bench.errors import UserError
-from spred_bench.running import plan, records
-from spred_bench.running.listing import config_dir, groups
+from spred_bench.running import code_names, plan, records, words
+from spred_bench.running.listing import own_folders, yaml_of
+from spred_bench.system.files import config_dir
 
-# Launchers that come with an extra of the package.
-_EXTRAS = {"joblib": "parallel", "submitit_local": "hpc", "submitit_slurm": "hpc"}
 _SLURM = "SlurmLauncher"
+
+
+class Plans:
+    """The plans that a command has built already, by configuration, so that none is built twice."""
+
+    def __init__(self):
+        self._built: dict[str, plan.Plan] = {}
+
+    def keep(self, config: Mapping, built: plan.Plan) -> None:
+        """Remember the plan of a configuration."""
+        self._built[json.dumps(config, sort_keys=True)] = built
+
+    def take(self, config: Mapping) -> plan.Plan | None:
+        """The plan of a configuration, which is forgotten here; None where it was not built."""
+        return self._built.pop(json.dumps(config, sort_keys=True), None)
 
 
 def register_resolvers() -> None:
@@ -45,24 +57,27 @@ def plain(cfg) -> dict:
     for group in set(plan.GROUPS) & set(config):
         for name in [name for name in config[group] or {} if _not_chosen(cfg, group, name)]:
             del config[group][name]
+    names = config.get("allow") or []
+    config["allow"] = outside.locate([names] if isinstance(names, str) else names, [*own_folders(), Path.cwd()])
+    outside.permit(config["allow"])
     return config
 
 
 def _not_chosen(cfg, group: str, name: str) -> bool:
     """Whether an entry is of a component of ours that is not among the chosen, which all have a `_target_`."""
     entry = OmegaConf.select(cfg, f"{group}.{name}")
-    return OmegaConf.is_dict(entry) and "_target_" not in entry and (config_dir() / group / f"{name}.yaml").exists()
+    return OmegaConf.is_dict(entry) and "_target_" not in entry and yaml_of(group, name) is not None
 
 
-def to_plan(cfg, launcher: Mapping | None = None) -> plan.Plan:
-    """A composed configuration, checked and built. Raises UserError.
+def to_plan(config: Mapping, launcher: Mapping | None = None) -> plan.Plan:
+    """A configuration as `plain` gives it, checked and built. Raises UserError.
 
     `launcher`: the settings of the one that will start the run. Where that is Slurm's, this machine does not say which
     devices there are: device=auto is CUDA if GPUs are asked for.
     """
-    config, here = plain(cfg), launcher is None or launcher["_target_"].rpartition(".")[2] != _SLURM
+    here = launcher is None or launcher["_target_"].rpartition(".")[2] != _SLURM
     if not here and config.get("device") == "auto":
-        config["device"] = "cuda" if _asks_for_gpus(launcher) else "cpu"
+        config = {**config, "device": "cuda" if _asks_for_gpus(launcher) else "cpu"}
     assembled = plan.assemble(config, here)
     records.check_writable(assembled.settings.results_dir)
     return assembled
@@ -73,76 +88,68 @@ def _asks_for_gpus(launcher: Mapping) -> bool:
     return any(settings.get(key) for key in ("gpus_per_node", "gpus_per_task", "gpus", "gres"))
 
 
-def resolved(words: list[str], extra_dir: str | None = None) -> dict:
-    """The configuration that the words of a command (key=value) make, with the files of `extra_dir` (--config-dir) as
-    well; nothing built yet. Raises UserError."""
+@contextmanager
+def _composing():
+    """Where `compose` works; what hydra and OmegaConf refuse becomes a line for the user."""
     register_resolvers()
     try:
         with initialize_config_dir(version_base="1.3", config_dir=str(config_dir())):
-            return plain(compose("config", _split(words, extra_dir)[0]))
+            yield
     except (HydraException, OmegaConfBaseException) as error:
-        raise UserError(one_line(error)) from None
+        raise UserError(words.one_line(error)) from None
 
 
-def read(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
-    """(what hydra makes of a command, its flags with their values); flags may stand before, between or after the words.
+def _composed(name: str, fixed: list[str], typed: set[str]):
+    """(the configuration without hydra's part, hydra's part), nothing in it naming code that was not typed."""
+    cfg = compose(name, fixed, return_hydra_config=True)
+    code_names.require_typed(cfg, typed)
+    hydra = cfg.hydra
+    with open_dict(cfg):
+        del cfg["hydra"]
+    return cfg, hydra
 
-    Raises UserError for a flag that does not exist.
-    """
-    parser = get_args_parser()
 
-    def refuse(message: str):
-        raise UserError(f"{message}; flags: spred-bench --hydra-help, keys: spred-bench --help")
-
-    parser.error = refuse
-    options = parser.parse_intermixed_args(argv)
-    words = iter(options.overrides)
-    wanted = next(words, None)
-    flags = []
-    for argument in argv:
-        if argument == wanted:
-            wanted = next(words, None)
-        else:
-            flags.append(argument)
-    return options, flags
+def resolved(overrides: list[str], extra_dir: str | None = None) -> dict:
+    """The configuration that the words of a command (key=value) make, with the files of `extra_dir` (--config-dir) as
+    well; nothing built yet. Raises UserError."""
+    with _composing():
+        overrides = words.quoted(overrides)
+        fixed, _ = words.split(overrides, extra_dir)
+        return plain(_composed("config", fixed, words.typed_keys(overrides))[0])
 
 
 def require_composable(options: argparse.Namespace) -> None:
     """UserError unless the words of a command compose, whatever their values."""
-    register_resolvers()
-    try:
-        fixed, _ = _split(options.overrides, options.config_dir)
-        with initialize_config_dir(version_base="1.3", config_dir=str(config_dir())):
-            compose(options.config_name or "config", fixed)
-    except (HydraException, OmegaConfBaseException) as error:
-        raise UserError(one_line(error)) from None
+    with _composing():
+        fixed, _ = words.split(options.overrides, options.config_dir)
+        _composed(options.config_name or "config", fixed, words.typed_keys(options.overrides))
 
 
-def check(options: argparse.Namespace) -> None:
+def check(options: argparse.Namespace) -> Plans:
     """Compose and build what the command asks for, so that a mistake ends here and nothing is written.
 
     Of a sweep, every value of every axis is built once, with the other axes at their first value. Raises UserError.
     """
-    register_resolvers()
-    name = options.config_name or "config"
-    try:
-        fixed, axes = _split(options.overrides, options.config_dir)
-        with initialize_config_dir(version_base="1.3", config_dir=str(config_dir())):
-            full = compose(name, fixed, return_hydra_config=True)
-            launcher = OmegaConf.to_container(full.hydra.launcher)
-            _require_sensible(launcher)
-            given = {word.split("=")[0] for word in [*fixed, *axes]}
-            defaults = [f"{key}={value}" for key, value in (full.hydra.sweeper.params or {}).items()]
-            axes |= _split([word for word in defaults if word.split("=")[0] not in given])[1]
-            sweeping = full.hydra.mode == RunMode.MULTIRUN or options.multirun
-            if axes and not sweeping:
-                raise UserError(f"{next(iter(axes))}: several values need -m (a sweep) or [brackets] (a list)")
-            for word in [*fixed, *axes]:
-                _refuse_not_chosen(full, word)
-            for point in _points(list(axes.values())):
-                to_plan(compose(name, [*fixed, *point]), launcher if sweeping else None).task.cells()
-    except (HydraException, OmegaConfBaseException) as error:
-        raise UserError(one_line(error)) from None
+    name, plans = options.config_name or "config", Plans()
+    with _composing():
+        typed = words.typed_keys(options.overrides)
+        fixed, axes = words.split(options.overrides, options.config_dir)
+        full, hydra = _composed(name, fixed, typed)
+        launcher = OmegaConf.to_container(hydra.launcher)
+        _require_sensible(launcher)
+        given = {word.split("=")[0] for word in [*fixed, *axes]}
+        defaults = [f"{key}={value}" for key, value in (hydra.sweeper.params or {}).items()]
+        axes |= words.split([word for word in defaults if word.split("=")[0] not in given])[1]
+        sweeping = hydra.mode == RunMode.MULTIRUN or options.multirun
+        if axes and not sweeping:
+            raise UserError(words.several_values(next(iter(axes)), full.task.get("_target_", "")))
+        for word in [*fixed, *axes]:
+            _refuse_not_chosen(full, word)
+        for point in _points(list(axes.values())):
+            config = plain(_composed(name, [*fixed, *point], typed)[0])
+            built = to_plan(config, launcher if sweeping else None)
+            plans.keep(config, built.outline() if sweeping else built)
+    return plans
 
 
 def _refuse_not_chosen(cfg, word: str) -> None:
@@ -164,34 +171,6 @@ def _require_sensible(launcher: Mapping) -> None:
             raise UserError(f"hydra.launcher.{key}={value}: expected a whole number from {least} on{alternative}")
 
 
-def _split(words: list[str], extra_dir: str | None = None) -> tuple[list[str], dict[str, list[str]]]:
-    """The overrides of a command: (those with one value, {override with several: one override per value})."""
-    fixed, axes = [], {}
-    for override in OverridesParser.create().parse_overrides(words):
-        if not override.key_or_group:
-            raise UserError(f"{override.input_line}: expected key=value")
-        group = override.key_or_group in groups()
-        if group and not override.is_sweep_override() and not _is_name(override.value()):
-            raise UserError(f"{override.input_line}: expected a name; see spred-bench list {override.key_or_group}")
-        if override.is_sweep_override():
-            name = override.get_key_element()
-            axes[override.input_line] = [f"{name}={value}" for value in override.sweep_string_iterator()]
-            _split(axes[override.input_line] if group else [])  # refuses what is no name
-        else:
-            fixed.append(override.input_line)
-    if extra_dir is not None:
-        if not Path(extra_dir).is_dir():
-            raise UserError(f"--config-dir {extra_dir}: not a folder")
-        fixed.append(f"hydra.searchpath=[file://{Path(extra_dir).absolute()}]")
-    return fixed, axes
-
-
-def _is_name(value) -> bool:
-    """Whether an override's value is a name, or a list of names; hydra fails on numbers with a traceback."""
-    words = value if isinstance(value, list) else [value or None]
-    return all(isinstance(word, str | QuotedString) for word in words)
-
-
 def _points(axes: list[list[str]]) -> Iterator[list[str]]:
     """Each value of each axis at least once: a sum of the axes, where a sweep is their product."""
     first = [axis[0] for axis in axes]
@@ -199,27 +178,3 @@ def _points(axes: list[list[str]]) -> Iterator[list[str]]:
     for i, axis in enumerate(axes):
         for value in axis[1:]:
             yield [*first[:i], value, *first[i + 1 :]]
-
-
-def one_line(error: Exception) -> str:
-    """Hydra's and OmegaConf's messages, cut to the line that says what is wrong, with the nearest valid name."""
-    text = str(error).strip()
-    if key := re.search(r"Could not override '([^']+)'", text):
-        name = key.group(1)
-        if "." in name:
-            return f"unknown key {name}; --cfg job shows the keys of this configuration"
-        if name in plan.known_keys():
-            return f"this task takes no {name}; --cfg job shows the keys of this configuration"
-        return f"unknown key {name}; {contract.suggest(name, plan.known_keys())}"
-    if isinstance(error, MissingMandatoryValue):
-        return f"{error.full_key} is not set; this configuration needs it"
-    if group := re.search(r"Could not (?:find|load) '([^']+)/([^'/]+)'", text):
-        folder, name = group.groups()
-        if folder == "hydra/launcher" and name in _EXTRAS:
-            return f"hydra/launcher={name} is not installed: pip install 'spred-bench[{_EXTRAS[name]}]'"
-        choices = [path.stem for path in (config_dir() / folder).glob("*.yaml")]
-        return f"unknown {folder} '{name}'; {contract.suggest(name, choices)}"
-    first = text.splitlines()[0]
-    if re.search("no viable alternative|(mismatched|extraneous) input|token recognition error", first):
-        return f"{first}: a list is written [a,b] without spaces, other signs in quotes: \"results_dir='my results'\""
-    return first

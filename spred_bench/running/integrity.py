@@ -5,7 +5,7 @@ kept aside and written anew, and a configuration that does not fit is an error, 
 """
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 
 import yaml
 
@@ -17,21 +17,33 @@ from spred_bench.system import files
 _MENDING = "put it back, move the directory away, or start over with force=true"
 
 
-def require_same_run(plan, directory: RunDirectory, cells: Iterable[str]) -> None:
+def sound_manifest(directory: RunDirectory, report: Callable[[str], None]) -> dict:
+    """run.json, {} where there is none. One that is damaged is kept beside as run.json.damaged: the cells are sound."""
+    try:
+        return directory.manifest()
+    except UserError:
+        path = directory.manifest_path
+        with files.writing(path):
+            os.replace(path, path.with_suffix(".json.damaged"))
+        report(f"note: {path} was damaged; it is written anew, the old one is {path.name}.damaged")
+        return {}
+
+
+def require_same_run(plan, directory: RunDirectory) -> None:
     """UserError if what lies in `directory` describes another run than `plan`, or cells that `plan` does not have."""
     wanted = records.identity(plan.config)
     manifest = directory.manifest()
     if manifest:
-        if manifest.get("schema_version") != records.SCHEMA_VERSION:
+        if manifest["schema_version"] != records.SCHEMA_VERSION:
             raise UserError(
-                f"{directory.manifest_path}: schema version {manifest.get('schema_version')}, this program writes "
+                f"{directory.manifest_path}: schema version {manifest['schema_version']}, this program writes "
                 f"{records.SCHEMA_VERSION}; move the directory away, or start over with force=true"
             )
-        _require_equal(directory.manifest_path, manifest.get("config") or {}, wanted)
+        _require_equal(directory.manifest_path, manifest["config"], wanted)
     path = directory.path / "config.yaml"
     if path.exists():
         _require_equal(path, _read_yaml(path), wanted)
-    strangers = sorted(directory.cells().keys() - set(cells))
+    strangers = sorted(directory.cells().keys() - {cell.id for cell in plan.cells})
     if strangers:
         raise UserError(
             f"{directory.journal}: holds cells that this version of the program does not compute ({strangers[0]}"
@@ -39,10 +51,32 @@ def require_same_run(plan, directory: RunDirectory, cells: Iterable[str]) -> Non
         )
 
 
-def restore_records(plan, directory: RunDirectory, report: Callable[[str], None]) -> None:
+def missing_cells(manifest: Mapping, counts: Mapping[str, int]) -> int:
+    """How many cells a manifest counts as done and the journal, by its `counts`, does not have."""
+    return max(manifest.get("cells", {}).get("done", 0) - counts["done"], 0)
+
+
+def say_what_is_missing(directory: RunDirectory, manifest: Mapping, report: Callable[[str], None]) -> None:
+    """A note where the journal has lost cells that the manifest counts as done."""
+    if missing := missing_cells(manifest, directory.counts()):
+        done = manifest["cells"]["done"]
+        report(f"note: {directory.journal}: {missing} of {done} finished cells are damaged or missing and run again")
+
+
+def require_every_cell(plan, directory: RunDirectory) -> None:
+    """UserError if a cell that has just been finished is not in the journal any more."""
+    gone = [cell.id for cell in plan.cells if cell.id not in directory.cells()]
+    if gone:
+        raise UserError(
+            f"{directory.journal}: {len(gone)} of {len(plan.cells)} cells are gone ({gone[0]}, ...): the directory was "
+            "changed during the run; the same command runs them again"
+        )
+
+
+def restore_records(plan, directory: RunDirectory, manifest: Mapping, report: Callable[[str], None]) -> None:
     """Write records.csv anew where it is not what the journal says, and keep the other beside it."""
     path = directory.path / "records.csv"
-    if directory.manifest().get("status") != "done":
+    if manifest.get("status") != "done" or missing_cells(manifest, directory.counts()):
         return  # it will be written at the end in any case
     expected = directory.table(plan.task.key_columns)
     if path.exists() and path.read_bytes() == expected.encode():

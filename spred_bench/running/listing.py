@@ -1,24 +1,53 @@
 """What there is to choose from, read off the yaml tree: `spred-bench list` and `spred-bench info`."""
 
 import ast
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
+from spred_bench.components import contract
 from spred_bench.errors import UserError
 from spred_bench.system.files import PACKAGE, config_dir
 
+_own: list[Path] = []  # of the user's own, while a command runs
+
+
+@contextmanager
+def with_folder(folder: str | None) -> Iterator[None]:
+    """Let the block know the configurations in `folder` (--config-dir) as well. UserError where it is no folder."""
+    if folder is not None and not Path(folder).is_dir():
+        raise UserError(f"--config-dir {folder}: not a folder")
+    before = list(_own)
+    _own[:] = [] if folder is None else [Path(folder).absolute()]
+    try:
+        yield
+    finally:
+        _own[:] = before
+
+
+def own_folders() -> list[Path]:
+    """Folders of the user's own configurations."""
+    return list(_own)
+
 
 def groups() -> dict[str, list[str]]:
-    """{group: names of its components}."""
-    found = {}
-    for folder in sorted(config_dir().iterdir()):
-        names = sorted(path.stem for path in folder.glob("*.yaml")) if folder.is_dir() else []
-        if names and folder.name != "hydra":
-            found[folder.name] = names
-    return found
+    """{group: names of its components}, the user's own among them."""
+    found: dict[str, set[str]] = {}
+    for path in [path for folder in (config_dir(), *_own) for path in folder.glob("*/*.yaml")]:
+        if path.parent.name != "hydra":
+            found.setdefault(path.parent.name, set()).add(path.stem)
+    return {group: sorted(found[group]) for group in sorted(found)}
+
+
+def yaml_of(group: str, name: str) -> Path | None:
+    """The file of a component, ours before the user's as hydra takes them; None where there is none."""
+    paths = (folder / group / f"{name}.yaml" for folder in (config_dir(), *_own))
+    return next((path for path in paths if path.exists()), None)
 
 
 def title(group: str, name: str) -> str:
     """First comment line of a component's yaml: what it is, in a sentence."""
-    for line in (config_dir() / group / f"{name}.yaml").read_text().splitlines():
+    for line in yaml_of(group, name).read_text().splitlines():
         if line.startswith("# ") and "@package" not in line:
             return line[2:]
     return ""
@@ -40,9 +69,10 @@ def show_list(wanted: str | None = None) -> str:
 def show_info(name: str) -> str:
     """The yaml and the module docstring of every component called `name` (`solver/cd` or `cd`)."""
     group, _, stem = name.rpartition("/")
-    paths = sorted(config_dir().glob(f"{group or '*'}/{stem}.yaml"))
+    paths = [yaml_of(one, stem) for one, names in groups().items() if stem in names and group in ("", one)]
     if not paths:
-        raise UserError(f"info {name}: no such component; see spred-bench list")
+        known = [f"{one}/{other}" if group else other for one, names in groups().items() for other in names]
+        raise UserError(f"info {name}: no such component; {contract.suggest(name, known, 'see spred-bench list')}")
     blocks = []
     for path in paths:
         text = path.read_text()
@@ -54,8 +84,11 @@ def show_info(name: str) -> str:
 
 def _module_docstring(module: str) -> str:
     """Docstring of a module, without importing it (torch takes seconds)."""
-    path = PACKAGE.joinpath(*module.split(".")[1:]).with_suffix(".py")
-    return (ast.get_docstring(ast.parse(path.read_text())) or "") if path.exists() else ""
+    for folder in (PACKAGE.parent, *_own, Path.cwd()):
+        path = folder.joinpath(*module.split(".")).with_suffix(".py")
+        if path.exists():
+            return ast.get_docstring(ast.parse(path.read_text())) or ""
+    return ""
 
 
 def show_help() -> str:

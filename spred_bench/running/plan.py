@@ -1,15 +1,18 @@
 """From a resolved configuration to a checked task, ready to run: nothing is written before this has passed."""
 
+import dataclasses
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pydantic
 
-from spred_bench.components import contract
+from spred_bench.components import contract, outside
 from spred_bench.errors import UserError
+from spred_bench.reporting.rows import Cell
 from spred_bench.running import records
 
 # Component groups: a task that takes one has a parameter of its name.
@@ -27,6 +30,7 @@ class Settings:
     results_dir: Path = Path("results")
     data_dir: Path = Path("data")
     force: bool = False
+    allow: list[tuple[str, str]] = pydantic.Field([])
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,17 @@ class Plan:
     task: Any
     settings: Settings
     config: Mapping
+
+    @cached_property
+    def cells(self) -> list[Cell]:
+        """The cells of the task, made once: some tasks read their data for it."""
+        return self.task.cells()
+
+    def outline(self) -> "Plan":
+        """The same with its cells and without its task, which may hold data."""
+        outlined = dataclasses.replace(self, task=None)
+        outlined.__dict__["cells"] = self.cells
+        return outlined
 
     @property
     def run_id(self) -> str:
@@ -68,13 +83,14 @@ def assemble(config: Mapping, here: bool = True) -> Plan:
         settings = Settings(**given)
     except pydantic.ValidationError as error:
         raise UserError(contract.describe(error, "", given)) from None
+    outside.permit(settings.allow)
     device = _resolve_device(settings.device, here)
     shared = {"scale": settings.scale, "seed": settings.seed, "device": device, "data_dir": settings.data_dir}
     task_spec = config.get("task")
     if not isinstance(task_spec, Mapping) or "_target_" not in task_spec:
         raise UserError(f"task={task_spec}: expected the name of a task; see spred-bench list")
-    name = str(task_spec["_target_"]).split(".")[-2]
-    accepted = contract.parameters(contract.load_target(task_spec["_target_"], "task"))
+    cls = contract.load_target(task_spec["_target_"], "task")
+    name, accepted = cls.__module__.rpartition(".")[2], contract.parameters(cls)
     groups = {}
     for group in GROUPS:
         if group in accepted:

@@ -8,7 +8,8 @@
 
 A cell (one solver on one problem, one method at one kappa and seed) is the unit of resuming, failing and timing. Its
 rows appear together or not at all, because they are one line of the journal, written by one call and checked by its
-length and a checksum when read: a line cut by a kill is ignored and its cell runs again.
+length and a checksum when read: a line cut by a kill is ignored and its cell runs again. The checksum covers the id of
+the run, so that a journal copied from another run is recognised; older journals have no ids and are read all the same.
 """
 
 import csv
@@ -20,6 +21,7 @@ import re
 import shutil
 import tempfile
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -27,12 +29,15 @@ from pathlib import Path
 from spred_bench.components.contract import DECLARATIONS
 from spred_bench.errors import Busy, UserError
 from spred_bench.reporting.rows import FIRST_COLUMNS, LAST_COLUMNS, Cell
+from spred_bench.running.result import count
 from spred_bench.system import locking
-from spred_bench.system.files import write_atomic, writing
+from spred_bench.system.files import read_regular, regular, write_atomic, writing
 
 SCHEMA_VERSION = 1
 # These say where a run lives and how it is run, not what it computes.
-NOT_IDENTITY = ("results_dir", "data_dir", "force")
+NOT_IDENTITY = ("results_dir", "data_dir", "force", "allow")
+# Without these a manifest says nothing of its run.
+_MANIFEST_KEYS = ("schema_version", "task", "run_id", "status", "command", "config", "environment", "start")
 
 
 def identity(config: Mapping) -> dict:
@@ -90,9 +95,9 @@ class RunDirectory:
 
     def append(self, entry: Mapping) -> None:
         """Add one finished cell to the journal, on disk when this returns."""
-        body = json.dumps(entry)
+        body = json.dumps({"run": self.run_id, **entry})
         line = f"{zlib.crc32(body.encode()):08x} {body}\n".encode()
-        with writing(self.journal), open(self.journal, "ab") as file:
+        with writing(self.journal), open(self.journal, "ab", opener=regular) as file:
             if file.tell() and not _ends_with_newline(self.journal):
                 file.write(b"\n")  # the last writer was killed inside its line
             file.write(line)
@@ -100,8 +105,12 @@ class RunDirectory:
             os.fsync(file.fileno())
 
     def cells(self) -> dict[str, dict]:
-        """The journal: {cell id: its last whole entry}, in the order the cells were first finished."""
-        return read_journal(self.journal)
+        """The journal: {cell id: its last whole entry}, in the order of the plan."""
+        return read_journal(self.path)
+
+    def counts(self) -> Counter:
+        """The journal's cells by status; see `result.count`."""
+        return count(entry["status"] for entry in self.cells().values())
 
     def clear(self) -> None:
         """Forget every finished cell (`force=true`)."""
@@ -144,17 +153,28 @@ def _ends_with_newline(path: Path) -> bool:
         return file.read(1) == b"\n"
 
 
-def read_journal(path: Path) -> dict[str, dict]:
-    """Whole entries of a journal, the last one of each cell, in the order of the plan; broken lines are passed over."""
+def read_journal(run: Path) -> dict[str, dict]:
+    """Whole entries of a run's journal, the last one of each cell, in the order of the plan; {} where there is none.
+
+    Broken lines are passed over. Raises UserError for lines of another run, and where the file cannot be read.
+    """
     entries: dict[str, dict] = {}
+    path = run / "cells.jsonl"
     try:
-        content = path.read_bytes()
+        content = read_regular(path)
     except FileNotFoundError:
         return entries
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}); move it away and run the same command") from None
     for line in content.split(b"\n"):
         checksum, _, body = line.partition(b" ")
         if checksum == b"%08x" % zlib.crc32(body) and body:
             entry = json.loads(body)
+            if entry.setdefault("run", run.name) != run.name:
+                raise UserError(
+                    f"{path}: holds cells of the run {entry['run']}, not of this one; put the right file back, move it "
+                    "away, or start over with force=true"
+                )
             entries[entry["cell"]] = entry
     # A cell that ran late (it had failed, or its line was cut) takes its place all the same.
     return dict(sorted(entries.items(), key=lambda item: item[1].get("index", 0)))
@@ -163,12 +183,18 @@ def read_journal(path: Path) -> dict[str, dict]:
 def read_manifest(run: Path) -> dict:
     """run.json of a run directory, {} where there is none; UserError where it is unreadable."""
     path = run / "run.json"
-    if not path.exists():
-        return {}
+    remedy = "the same command writes it anew and keeps the finished cells"
     try:
-        return json.loads(path.read_text())
-    except ValueError as error:
-        raise UserError(f"{path} is not readable ({error}); remove the run directory and run again") from None
+        manifest = json.loads(read_regular(path))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} is not readable ({error}); {remedy}") from None
+    known = manifest if isinstance(manifest, Mapping) else {}
+    missing = [key for key in _MANIFEST_KEYS if key not in known]
+    if missing or not isinstance(known["config"], Mapping) or not isinstance(known["environment"], Mapping):
+        raise UserError(f"{path} is not a run's manifest (key {', '.join(missing) or 'config'}); {remedy}")
+    return manifest
 
 
 @contextmanager
@@ -192,8 +218,11 @@ def open_run(results: Path, task: str, identity: str):
 def check_writable(results: Path) -> None:
     """UserError unless `results` (or, where it does not exist, the folder it would be made in) can be written."""
     existing = results.absolute()
-    while not existing.exists():
-        existing = existing.parent
+    try:
+        while not existing.exists():
+            existing = existing.parent
+    except OSError as error:  # a name too long for the file system, a folder that may not be entered
+        raise UserError(f"results_dir={results}: cannot write there ({error.strerror})") from None
     if not existing.is_dir():
         raise UserError(f"results_dir={results}: {existing} is a file, not a folder")
     # Only creating a file tells: permission bits do not bind root, and a file system may be read-only.

@@ -5,37 +5,21 @@ import shutil
 import time
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 from spred_bench import __version__
-from spred_bench.errors import Skip, UserError
+from spred_bench.errors import CheckpointMismatch, Skip, UserError
 from spred_bench.reporting.rows import FINAL, Cell
 from spred_bench.running import integrity, records
 from spred_bench.running.plan import Plan
 from spred_bench.running.progress import show as _progress
 from spred_bench.running.records import RunDirectory
+from spred_bench.running.result import DONE, FAILED, INTERRUPTED, RunResult, count
 from spred_bench.system import allocation, distributed, machine, signals
 from spred_bench.system.files import PACKAGE
 
 # What the manifest keeps of the attempts before the last one.
 _ATTEMPT = ("status", "command", "spred_bench", "git", "start", "end")
-
-
-@dataclass
-class Outcome:
-    """What a run came to: cells by fate, and where the files are."""
-
-    path: Path
-    done: int = 0
-    failed: int = 0
-    skipped: int = 0
-    reused: int = 0
-
-    def __str__(self) -> str:
-        earlier = f" ({self.reused} from an earlier run)" if self.reused else ""
-        return f"{self.done + self.reused} done{earlier}, {self.failed} failed, {self.skipped} skipped"
 
 
 def run_cell(task, cell: Cell) -> dict:
@@ -50,6 +34,8 @@ def run_cell(task, cell: Cell) -> dict:
         rows, status, note = [], "skipped", str(reason)
     except UserError as error:
         rows, status, note = [], "failed", str(error)
+    except CheckpointMismatch as error:
+        rows, status, note = [], "failed", f"{error}; start over with force=true"
     except Exception as error:
         rows, status, note = [], "failed", f"{type(error).__name__}: {error}".splitlines()[0]
         trace = traceback.format_exc()
@@ -65,7 +51,7 @@ def run_cell(task, cell: Cell) -> dict:
     return {**entry, "note": note, **({"traceback": trace} if trace else {})}
 
 
-def run(plan: Plan, command: str, report: Callable[[str], None] = print, launch: str = "") -> Outcome:
+def run(plan: Plan, command: str, report: Callable[[str], None] = print, launch: str = "") -> RunResult:
     """Run the cells of `plan` that its directory does not have yet; write records.csv and the manifest.
 
     `launch` names the command that starts the run: one that is started again by its scheduler keeps what it has done
@@ -73,42 +59,45 @@ def run(plan: Plan, command: str, report: Callable[[str], None] = print, launch:
     (signals.Interrupted) passes through, with the manifest saying so; finished cells are kept.
     """
     allocation.keep_freed_memory()
-    cells = plan.task.cells()
-    _require_distinct(cells)
+    _require_distinct(plan.cells)
     distributed.join(plan.settings.device)
     if not distributed.leads():
-        return _follow(plan, cells)
+        return _follow(plan)
     with records.open_run(plan.settings.results_dir, plan.name, plan.run_id) as directory:
-        previous = directory.manifest()
+        previous = integrity.sound_manifest(directory, report)
         if plan.settings.force and not (launch and previous.get("launch") == launch):
             directory.clear()
             previous = {}
         else:
-            integrity.require_same_run(plan, directory, [cell.id for cell in cells])
-        finished = {key: entry for key, entry in directory.cells().items() if entry["status"] in FINAL}
-        outcome = Outcome(directory.path)
-        todo = [(index, cell) for index, cell in enumerate(cells) if cell.id not in finished]
-        outcome.reused = len(cells) - len(todo)
+            integrity.require_same_run(plan, directory)
+        finished = {key for key, entry in directory.cells().items() if entry["status"] in FINAL}
+        todo = [(index, cell) for index, cell in enumerate(plan.cells) if cell.id not in finished]
         distributed.from_first([index for index, _ in todo])
-        integrity.restore_records(plan, directory, report)
-        if outcome.reused:
+        integrity.say_what_is_missing(directory, previous, report)
+        integrity.restore_records(plan, directory, previous, report)
+        if finished:
             _warn_if_other_code(previous, report)
+        result = RunResult(directory.path, DONE, reused=len(finished))
         if not todo and previous.get("status") == "done":
-            return outcome
+            result.cells = directory.counts()
+            return result
         manifest = _begin(plan, directory, command, launch, previous)
         try:
-            _run_cells(plan, directory, todo, outcome, report)
+            _run_cells(plan, directory, todo, report)
+            integrity.require_every_cell(plan, directory)
         except BaseException as interruption:
             # Where the disk is full this cannot be written either; the reason to stop is what the user needs.
             with contextlib.suppress(UserError):
-                _end(plan, directory, manifest, "interrupted", outcome, traceback=repr(interruption))
+                _end(plan, directory, manifest, INTERRUPTED, traceback=repr(interruption))
             raise
         finally:
             plan.task.close()
-        _end(plan, directory, manifest, "failed" if outcome.failed else "done", outcome)
-        if not outcome.failed:
+        result.cells = directory.counts()
+        result.state = FAILED if result.cells["failed"] else DONE
+        _end(plan, directory, manifest, result.state)
+        if result.state == DONE:
             shutil.rmtree(directory.path / "checkpoints", ignore_errors=True)  # what cells share and the last one left
-    return outcome
+    return result
 
 
 def _require_distinct(cells: list[Cell]) -> None:
@@ -119,7 +108,7 @@ def _require_distinct(cells: list[Cell]) -> None:
         seen.add(cell.id)
 
 
-def _run_cells(plan, directory, todo, outcome, report) -> None:
+def _run_cells(plan, directory, todo, report) -> None:
     with _progress(todo, report) as bar:
         for number, (index, cell) in enumerate(todo, 1):
             signals.check()
@@ -129,22 +118,20 @@ def _run_cells(plan, directory, todo, outcome, report) -> None:
             directory.append(entry)
             if entry["status"] != "failed":
                 directory.discard_scratch(cell)
-            bucket = entry["status"] if entry["status"] in ("failed", "skipped") else "done"
-            setattr(outcome, bucket, getattr(outcome, bucket) + 1)
             reason = f": {entry['note']}" if entry["note"] else ""
             line = f"[{number}/{len(todo)}] {cell.id} {entry['status']} {entry['seconds']:.2f} s{reason}"
             bar.end(line, important=bool(reason))
 
 
-def _follow(plan: Plan, cells: list[Cell]) -> Outcome:
+def _follow(plan: Plan) -> RunResult:
     """Compute the cells that the first process does, with it, and write nothing."""
-    directory = RunDirectory(plan.settings.results_dir / plan.name / plan.run_id, plan.name)
-    outcome = Outcome(directory.path)
+    directory = RunDirectory(plan.path, plan.name)
+    statuses = []
     for index in distributed.from_first(None):
-        plan.task.scratch = directory.scratch(cells[index])
-        entry = run_cell(plan.task, cells[index])
-        outcome.failed += entry["status"] == "failed"
-    return outcome
+        plan.task.scratch = directory.scratch(plan.cells[index])
+        statuses.append(run_cell(plan.task, plan.cells[index])["status"])
+    cells = count(statuses)
+    return RunResult(directory.path, FAILED if cells["failed"] else DONE, cells=cells)
 
 
 def _begin(plan: Plan, directory: RunDirectory, command: str, launch: str, previous: Mapping) -> dict:
@@ -171,12 +158,11 @@ def _begin(plan: Plan, directory: RunDirectory, command: str, launch: str, previ
     return manifest
 
 
-def _end(plan, directory, manifest: Mapping, status: str, outcome: Outcome, **extra) -> None:
+def _end(plan, directory, manifest: Mapping, status: str, **extra) -> None:
     directory.write_records(plan.task.key_columns)
     entries = directory.cells().values()
     traces = {entry["cell"]: entry["traceback"] for entry in entries if "traceback" in entry}
-    counts = {"done": outcome.done + outcome.reused, "failed": outcome.failed, "skipped": outcome.skipped}
-    finished = {"status": status, "end": _now(), "cells": counts, "tracebacks": traces, **extra}
+    finished = {"status": status, "end": _now(), "cells": directory.counts(), "tracebacks": traces, **extra}
     directory.write_manifest({**manifest, **finished})
 
 

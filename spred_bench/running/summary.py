@@ -7,10 +7,10 @@ from spred_bench.reporting.tables import terminal
 from spred_bench.system.files import write_atomic, writing
 
 
-def show(plan, outcome) -> None:
+def show(plan, result) -> None:
     """Print the task's tables, draw its figures in the run directory, and name the files."""
     labels.learn(plan.config)
-    records_path = outcome.path / "records.csv"
+    records_path = result.path / "records.csv"
     records = pd.read_csv(records_path, low_memory=False)
     nothing_measured = records["metric"].isna().all()  # every cell failed or was skipped: the lines above say why
     found = None if nothing_measured else plan.task.summary(records)
@@ -20,14 +20,14 @@ def show(plan, outcome) -> None:
             print(terminal.show(table, terminal.window_width()))
             print()
     figures = plots.draw_file(records_path)
-    print(f"{plan.name}: {outcome}")
+    print(f"{plan.name}: {result}")
     print(f"rows     {records_path}")
     for name, table in plan.task.files(records).items():
-        with writing(outcome.path / f"{name}.csv"):
-            write_atomic(outcome.path / f"{name}.csv", table.to_csv(index=False))
-        print(f"table    {outcome.path / name}.csv")
+        with writing(result.path / f"{name}.csv"):
+            write_atomic(result.path / f"{name}.csv", table.to_csv(index=False))
+        print(f"table    {result.path / name}.csv")
     for path in figures:
         if path.suffix == ".png":
             print(f"figure   {path}")
-    if outcome.failed:
-        print(f"failures {outcome.path / 'run.json'} (tracebacks)")
+    if result.cells["failed"]:
+        print(f"failures {result.path / 'run.json'} (tracebacks)")

@@ -1,6 +1,8 @@
 """Files that are whole or absent, and where the package and its yaml tree lie."""
 
+import errno
 import os
+import stat
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +28,29 @@ def writing(path: Path):
         raise UserError(
             f"{path}: cannot write ({reason}); finished cells are kept, and the same command continues"
         ) from None
+
+
+def regular(path: str | Path, flags: int) -> int:
+    """An `opener` for `open`: OSError where `path` is a link, a pipe or a device.
+
+    A run writes through no link that somebody has put in a file's place, and waits for no pipe.
+    """
+    try:
+        descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        if error.errno not in (errno.ELOOP, errno.ENXIO):  # of a link, and of a pipe that nobody reads
+            raise
+        raise OSError(errno.EINVAL, "not a regular file", str(path)) from None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
+    return descriptor
+
+
+def read_regular(path: Path) -> bytes:
+    """The content of a file. OSError where it is missing or is no regular file."""
+    with open(path, "rb", opener=regular) as file:
+        return file.read()
 
 
 def write_atomic(path: Path, content: str | bytes) -> None:

@@ -21,17 +21,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from spred_bench.errors import UserError
+from spred_bench.errors import CheckpointMismatch
 from spred_bench.system import distributed
 from spred_bench.training.snapshot import ModelMismatch, load_tensors
 
 MAGIC = b"spred-checkpoint-1 "
 KEPT = 2
 _TEMPORARY = "writing.tmp"
-
-
-class CheckpointMismatch(UserError):
-    """The checkpoint belongs to another configuration or training."""
 
 
 class _Corrupt(Exception):
@@ -135,7 +131,7 @@ class Checkpoints:
 
     def mismatch(self, reason: str) -> CheckpointMismatch:
         """To be raised where what was loaded does not fit."""
-        return CheckpointMismatch(f"{self.folder}: {reason}; remove the folder, or start over with force=true")
+        return CheckpointMismatch(f"{self.folder}: {reason}; remove the folder to start over")
 
 
 def of_cell(task, cell, name: str = "training") -> Checkpoints | None:

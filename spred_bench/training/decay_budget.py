@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from spred_bench.errors import UserError
+from spred_bench.errors import DecayBudgetTooSmall
 from spred_bench.redundancy import decay_budget, factors_of
 from spred_bench.redundancy.strengths import USELESS_WEIGHT_BUDGET
 from spred_bench.training import schedules
@@ -32,15 +32,14 @@ class DecayBudget:
             f"momentum {self.momentum:g})"
         )
 
-    def require(self, needed: float = USELESS_WEIGHT_BUDGET, override: str = "") -> None:
-        """UserError where the exponent is below `needed`; `override` is what the user can type to go on anyway."""
+    def require(self, needed: float = USELESS_WEIGHT_BUDGET) -> None:
+        """Raise DecayBudgetTooSmall, a ValueError that says what would be enough, if the exponent is below `needed`."""
         if self.exponent >= needed:
             return
         factor = needed / self.exponent if self.exponent > 0 else math.inf
-        anyway = f"; {override} runs it all the same" if override else ""
-        raise UserError(
+        raise DecayBudgetTooSmall(
             f"{self}, {needed:.3g} is needed: nothing would become zero; {factor:.2g} times the epochs, the factors' "
-            f"learning rate or kappa ({self.kappa * factor:.2g}) is enough{anyway}"
+            f"learning rate or kappa ({self.kappa * factor:.2g}) is enough"
         )
 
 

@@ -166,7 +166,7 @@ def test_learners_lower_the_objective_of_their_common_start(name):
 
 @pytest.fixture(scope="module")
 def smoke_runs(tmp_path_factory):
-    """Every task run once at scale=smoke; {task: (plan, outcome, records)}."""
+    """Every task run once at scale=smoke; {task: (plan, result, records)}."""
     from hydra import compose, initialize_config_dir
 
     from spred_bench.running import composition
@@ -178,16 +178,16 @@ def smoke_runs(tmp_path_factory):
         with initialize_config_dir(version_base="1.3", config_dir=str(listing.config_dir())):
             cfg = compose("config", [f"task={name}", "scale=smoke", f"results_dir={folder}", f"data_dir={folder}"])
         assembled = composition.to_plan(cfg)
-        outcome = runner.run(assembled, "test", report=lambda line: None)
-        found[name] = assembled, outcome, pd.read_csv(outcome.path / "records.csv", low_memory=False)
+        result = runner.run(assembled, "test", report=lambda line: None)
+        found[name] = assembled, result, pd.read_csv(result.path / "records.csv", low_memory=False)
     return found
 
 
 @pytest.mark.parametrize("name", GROUPS["task"])
 def test_tasks_run_at_smoke_scale_and_write_valid_records(name, smoke_runs):
-    assembled, outcome, table = smoke_runs[name]
+    assembled, result, table = smoke_runs[name]
     assert isinstance(assembled, plan.Plan) and assembled.name == name
-    assert outcome.failed == 0 and outcome.done > 0
+    assert result.cells["failed"] == 0 < result.cells["done"]
     expected = [*FIRST_COLUMNS, *assembled.task.key_columns, *LAST_COLUMNS]
     assert list(table.columns) == expected
     assert set(table["status"]) <= set(STATUSES)
@@ -198,9 +198,9 @@ def test_tasks_run_at_smoke_scale_and_write_valid_records(name, smoke_runs):
 
 @pytest.mark.parametrize("name", GROUPS["task"])
 def test_summary_and_figures_need_the_csv_alone(name, smoke_runs, tmp_path):
-    assembled, outcome, table = smoke_runs[name]
+    assembled, result, table = smoke_runs[name]
     assert len(assembled.task.summary(table)) > 0
-    written = plots.draw_file(outcome.path, output=tmp_path)
+    written = plots.draw_file(result.path, output=tmp_path)
     assert len(written) >= 2 and all(path.stat().st_size > 5000 for path in written if path.suffix == ".png")
 
 
@@ -219,8 +219,8 @@ def test_figures_draw_the_merged_rows_of_a_sweep(name, smoke_runs, tmp_path):
 
 @pytest.mark.parametrize("name", GROUPS["task"])
 def test_tasks_are_not_run_twice(name, smoke_runs):
-    assembled, outcome, _ = smoke_runs[name]
-    before = (outcome.path / "records.csv").read_bytes()
+    assembled, result, _ = smoke_runs[name]
+    before = (result.path / "records.csv").read_bytes()
     again = runner.run(assembled, "test", report=lambda line: None)
-    assert (again.done, again.reused) == (0, outcome.done + outcome.skipped - again.skipped)
-    assert (outcome.path / "records.csv").read_bytes() == before
+    assert again.cells["done"] == again.reused == result.cells["done"]
+    assert (result.path / "records.csv").read_bytes() == before

@@ -17,7 +17,7 @@ BENCH = (
     ("__main__", "cli", "commands"),
     ("running.sweeps", "running"),
     ("components.tasks", "components.protocols", "components.selectors", "experiments", "components"),
-    ("reporting", "components.contract"),
+    ("reporting", "components.contract", "components.outside"),
 )
 LIBRARY = (
     ("estimators", "networks", "training", "sparse_coding", "lasso"),

@@ -2,10 +2,10 @@
 
 import pandas as pd
 import pytest
-from omegaconf import OmegaConf
 
 from spred_bench.errors import UserError
 from spred_bench.running import composition, listing
+from spred_bench.running.words import read
 
 SWEEP = """\
 # @package _global_
@@ -24,7 +24,7 @@ hydra:
 @pytest.mark.parametrize("name", listing.groups()["experiment"])
 def test_every_experiment_builds_at_smoke_scale(name, tmp_path):
     try:
-        composition.check(composition.read([f"experiment={name}", "scale=smoke", f"results_dir={tmp_path}"])[0])
+        composition.check(read([f"experiment={name}", "scale=smoke", f"results_dir={tmp_path}"])[0])
     except UserError as error:
         if not any(words in str(error) for words in ("spred-bench prepare", "no such file", "no such folder")):
             raise
@@ -60,11 +60,11 @@ def test_a_value_of_the_command_line_narrows_it(cli, tmp_path, own):
 def test_the_device_of_a_slurm_run_is_not_the_sender_s():
     pytest.importorskip("hydra_plugins.hydra_submitit_launcher")
     words = ["task=landscape", "launcher=slurm", "hydra.launcher.gpus_per_node=1", "seed=0,1"]
-    composition.check(composition.read([*words, "device=cuda"])[0])
+    composition.check(read([*words, "device=cuda"])[0])
     slurm = {"_target_": "hydra_plugins.hydra_submitit_launcher.submitit_launcher.SlurmLauncher"}
-    cfg = OmegaConf.create(composition.resolved(["task=landscape", "device=auto"]))
-    assert composition.to_plan(cfg, {**slurm, "gpus_per_node": 1}).config["device"] == "cuda"
-    assert composition.to_plan(cfg, slurm).config["device"] == "cpu"
+    config = composition.resolved(["task=landscape", "device=auto"])
+    assert composition.to_plan(config, {**slurm, "gpus_per_node": 1}).config["device"] == "cuda"
+    assert composition.to_plan(config, slurm).config["device"] == "cpu"
 
 
 def test_the_command_line_overrules_an_experiment():

@@ -29,8 +29,8 @@ def finished(tmp_path):
 
 def again(tmp_path, **settings):
     notes = []
-    outcome = runner.run(counting.plan(tmp_path, 0, **settings), "test", report=notes.append)
-    return outcome, "\n".join(note for note in notes if note.startswith("note"))
+    result = runner.run(counting.plan(tmp_path, 0, **settings), "test", report=notes.append)
+    return result, "\n".join(note for note in notes if note.startswith("note"))
 
 
 def edit_yaml(path):
@@ -42,10 +42,6 @@ def edit_manifest(path):
     manifest = json.loads((path / "run.json").read_text())
     manifest["config"]["seed"] = 7
     (path / "run.json").write_text(json.dumps(manifest))
-
-
-def cut_manifest(path):
-    (path / "run.json").write_bytes((path / "run.json").read_bytes()[:40])
 
 
 def cut_yaml(path):
@@ -66,7 +62,6 @@ def stranger(path):
     [
         (edit_yaml, r"config\.yaml: was changed after the run began: kappa is 0\.5 there, None in this run"),
         (edit_manifest, r"run\.json: was changed after the run began: seed is 7 there, 0 in this run"),
-        (cut_manifest, r"run\.json is not readable"),
         (cut_yaml, r"config\.yaml: is not readable yaml"),
         (older_schema, r"run\.json: schema version 0"),
         (stranger, r"cells\.jsonl: holds cells that this version .* \(other\)"),
@@ -79,8 +74,22 @@ def test_a_changed_run_is_refused_and_left_alone_until_force(tmp_path, finished,
     with pytest.raises(UserError, match=message):
         again(tmp_path)
     assert {file.name: file.read_bytes() for file in path.iterdir() if file.name != ".lock"} == before
-    if change is not cut_manifest:
-        assert again(tmp_path, force=True)[0].done == counting.N_CELLS
+    again_forced = again(tmp_path, force=True)[0]
+    assert (again_forced.cells["done"], again_forced.reused) == (counting.N_CELLS, 0)
+
+
+@pytest.mark.parametrize("content", [b'{"schema_version": 1, ', b"null", b"[]", b'{"schema_version": 1}', b"\xff"])
+@pytest.mark.parametrize("force", [False, True])
+def test_a_damaged_manifest_costs_no_cell(tmp_path, finished, content, force):
+    path, before = finished
+    (path / "run.json").write_bytes(content)
+    with pytest.raises(UserError, match=r"run\.json is not .*; the same command writes it anew"):
+        collecting.collect(tmp_path)
+    result, notes = again(tmp_path, force=force)
+    assert result.reused == (0 if force else counting.N_CELLS) and "run.json was damaged" in notes
+    assert json.loads((path / "run.json").read_text())["status"] == "done"
+    assert (path / "records.csv").read_bytes() == before["records.csv"]
+    assert (path / "run.json.damaged").read_bytes() == content
 
 
 @pytest.mark.parametrize("kept", [0, 1, 100, -1])
@@ -88,8 +97,8 @@ def test_a_cut_table_is_kept_aside_and_written_anew(tmp_path, finished, kept):
     path, before = finished
     cut = before["records.csv"][:kept]
     (path / "records.csv").write_bytes(cut)
-    outcome, notes = again(tmp_path)
-    assert outcome.reused == counting.N_CELLS and "truncated or edited" in notes
+    result, notes = again(tmp_path)
+    assert result.reused == counting.N_CELLS and "truncated or edited" in notes
     assert (path / "records.csv").read_bytes() == before["records.csv"]
     assert (path / "records.csv.damaged").read_bytes() == cut
 
@@ -107,10 +116,11 @@ def test_a_damaged_journal_costs_that_cell_alone(tmp_path, finished, number):
     lines = before["cells.jsonl"].splitlines(keepends=True)
     lines[number] = lines[number][:-9] + (b"" if number == 4 else b"\n")
     (path / "cells.jsonl").write_bytes(b"".join(lines))
-    outcome, notes = again(tmp_path)
-    assert (outcome.done, outcome.reused) == (1, counting.N_CELLS - 1)
+    result, notes = again(tmp_path)
+    assert (result.cells["done"], result.reused) == (counting.N_CELLS, counting.N_CELLS - 1)
     assert (path / "records.csv").read_bytes() == before["records.csv"]  # in the order of the plan, too
-    assert "truncated or edited" in notes
+    assert "cells.jsonl: 1 of 5 finished cells are damaged or missing and run again" in notes
+    assert not (path / "records.csv.damaged").exists()
 
 
 def test_a_forced_run_that_is_requeued_keeps_its_cells(tmp_path):

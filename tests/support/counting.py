@@ -45,8 +45,8 @@ def plan(results: Path, seed: int, task=None, **settings) -> Plan:
 
 def run(results: Path, seed: int, pause_s: float = 0.0) -> str:
     """Run it in this process, without a word."""
-    outcome = runner.run(plan(results, seed, Task(seed, pause_s)), "test", report=lambda line: None)
-    return str(outcome)
+    result = runner.run(plan(results, seed, Task(seed, pause_s)), "test", report=lambda line: None)
+    return str(result)
 
 
 def run_slowly(arguments: tuple[str, int]) -> str:

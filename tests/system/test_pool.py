@@ -26,7 +26,7 @@ def test_each_job_answers_or_dies_alone(tmp_path):
     logs = [tmp_path / word / "log.txt" for word in words]
     places = [{"PLACE": "first"}, {"PLACE": "second"}]
     endings = pool.run_all(answer, words, 2, environments=places, logs=logs)
-    assert endings[0].result in ("first", "second") and endings[4].result == os.environ["HOME"]
+    assert endings[0].answer in ("first", "second") and endings[4].answer == os.environ["HOME"]
     assert [ending.exit_code for ending in endings] == [0, 7, -9, 1, 0]
     assert endings[1].reason == "its process ended with exit code 7"
     assert endings[2].reason == "its process was killed by SIGKILL (out of memory?)"

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from spred_bench.errors import UserError
+from spred_bench.errors import DecayBudgetTooSmall
 from spred_bench.redundancy import effective_weights, parameter_groups, reparametrize
 from spred_bench.training import schedules
 from spred_bench.training.decay_budget import planned
@@ -43,10 +43,10 @@ def test_a_useless_weight_shrinks_by_it(schedule):
 
 def test_refused_with_what_would_be_enough():
     budget, *_ = plan()
-    with pytest.raises(UserError) as refusal:
-        budget.require(14, override="task.min_decay_budget=0")
+    with pytest.raises(DecayBudgetTooSmall) as refusal:
+        budget.require(14)
     text = str(refusal.value)
-    for said in ("0.4", "in 100 steps", "kappa 0.001", "14 is needed", "35 times", "task.min_decay_budget=0"):
+    for said in ("0.4", "in 100 steps", "kappa 0.001", "14 is needed", "35 times"):
         assert said in text
     assert "\n" not in text
     budget.require(0.3)

@@ -10,7 +10,8 @@ import pytest
 import torch
 from torch import nn
 
-from spred_bench.training.checkpoint import CheckpointMismatch, Checkpoints, random_state, set_random_state
+from spred_bench.errors import CheckpointMismatch
+from spred_bench.training.checkpoint import Checkpoints, random_state, set_random_state
 from spred_bench.training.snapshot import LastFinite, ModelMismatch, load_tensors, named_tensors
 
 

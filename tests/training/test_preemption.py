@@ -8,6 +8,7 @@ import pytest
 import torch
 
 import counting
+from spred_bench.components.tasks import BaseTask
 from spred_bench.reporting.rows import Cell
 from spred_bench.running import runner
 from spred_bench.system import signals
@@ -16,13 +17,16 @@ from spred_bench.training.checkpoint import Checkpoints
 from spred_bench.training.trainer import train
 
 
-class Training:
+class Training(BaseTask):
     """Two trainings; the signal comes in step 33 of the second, the first time only."""
 
     key_columns = ("steps_made",)
 
     def __init__(self, signum=None):
         self.signum = signum
+
+    def summary(self, records):
+        """Nothing to print."""
 
     def cells(self):
         return [Cell("none", "sgd", seed) for seed in (0, 1)]

@@ -12,11 +12,12 @@ import torch
 from torch import nn
 
 from paths import ROOT
+from spred_bench.errors import CheckpointMismatch
 from spred_bench.system import signals
 from spred_bench.training import schedules
 from spred_bench.training.batches import Minibatches
 from spred_bench.training.callbacks import KeepBest, at, every, recorder
-from spred_bench.training.checkpoint import CheckpointMismatch, Checkpoints
+from spred_bench.training.checkpoint import Checkpoints
 from spred_bench.training.trainer import Trainer
 
 OPTIMIZERS = {
@@ -147,7 +148,7 @@ def test_checkpoints_of_something_else_are_refused(tmp_path):
     interrupt(tmp_path, 12)
     with pytest.raises(CheckpointMismatch, match="configuration key, this is other"):
         training(tmp_path, key="other").run()
-    with pytest.raises(CheckpointMismatch, match=r"'0\.weight' is .*; remove the folder, or start over"):
+    with pytest.raises(CheckpointMismatch, match=r"'0\.weight' is .*; remove the folder to start over"):
         training(tmp_path, width=9).run()
     with pytest.raises(CheckpointMismatch, match=r"another training: SGD.*; this: Adam"):
         training(tmp_path, optimizer="adam").run()

@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import scipy.sparse
 
+from spred_bench.components import outside
 from spred_bench.errors import Skip
 from spred_bench.experiments.judging.monitor import Monitor, Snapshot
 from spred_bench.experiments.judging.worker import warm_up
@@ -97,6 +98,7 @@ class Worker:
         request = {
             "target": f"{type(self._solver).__module__}.{type(self._solver).__qualname__}",
             "parameters": {key: value for key, value in vars(self._solver).items() if not key.startswith("_")},
+            "allow": outside.permitted(),
             "folder": str(files.path),
             "alpha": problem.alpha,
             "gap_targets": list(gap_targets),

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from spred_bench import lasso
-from spred_bench.components import contract
+from spred_bench.components import contract, outside
 from spred_bench.errors import Skip
 from spred_bench.experiments.judging.monitor import Monitor
 from spred_bench.lasso import LassoProblem
@@ -88,6 +88,7 @@ def _arriving(requests) -> Iterator[str]:
 
 
 def _serve(request, X, Y, say) -> None:
+    outside.permit(request["allow"])
     solver = contract.build("solver", {"_target_": request["target"], **request["parameters"]})
     problem = LassoProblem(X, Y, request["alpha"])
     say("warm", warm_up(solver, problem))

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from spred_bench.components.methods.weight_decay import Method as WeightDecay
+from spred_bench.errors import DecayBudgetTooSmall, UserError
 from spred_bench.experiments.network_training import SCHEDULES, Recipe, Trained, accuracy, fit
 from spred_bench.experiments.splits import Data
 from spred_bench.networks import masks, sparsity
@@ -131,7 +132,10 @@ def _decay_budget(setting: Setting, network: nn.Module, method, kappa: float, mo
     if planned is None:
         return {}
     tqdm.write(str(planned), file=sys.stderr)
-    planned.require(setting.min_decay_budget, "task.min_decay_budget=0")
+    try:
+        planned.require(setting.min_decay_budget)
+    except DecayBudgetTooSmall as error:
+        raise UserError(f"{error}; task.min_decay_budget=0 runs it all the same") from None
     return {"decay_budget": planned.exponent}
 
 

@@ -2,94 +2,66 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from spred_bench.errors import UserError
-from spred_bench.reporting.rows import FINAL
-from spred_bench.running import records
+from spred_bench.running import records, result
+from spred_bench.running.plan import Plan
+from spred_bench.running.result import CRASHED, DONE, FAILED, NOT_STARTED, RUNNING, RunResult
 from spred_bench.system import locking
 
 _LISTED = 30  # a longer sweep shows only the runs that are not done
 
 
-@dataclass
-class Fate:
-    """One run of a sweep. state: done, failed, interrupted, crashed, running (elsewhere), refused, not started."""
-
-    path: Path
-    words: str  # its values on the swept axes
-    state: str = ""
-    text: str = ""
-    code: int = 0
-    before: bool = False  # done by an earlier command
-    cells: dict = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Lost:
-    """The answer of a job that could not give one."""
-
-    reason: str
-
-
-def is_complete(path: Path) -> bool:
-    """Whether the run at `path` has nothing left to do: done, and no cell skipped that could now be possible."""
+def is_complete(plan: Plan) -> bool:
+    """Whether a run has nothing left to do: it ended well, and its journal has every cell, none of them skipped."""
     try:
-        manifest = records.read_manifest(path)
+        manifest, cells = records.read_manifest(plan.path), records.read_journal(plan.path)
     except UserError:
         return False
-    return manifest.get("status") == "done" and not manifest.get("cells", {}).get("skipped")
+    whole = all(cell.id in cells and cells[cell.id]["status"] in result.FINAL for cell in plan.cells)
+    return manifest.get("status") == DONE and whole
 
 
-def settle(fate: Fate, result=None, reason: str = "") -> Fate:
+def settle(run: RunResult, answer: RunResult | None = None, reason: str = "") -> RunResult:
     """Fill in what became of a run: from its job's answer, else (`reason` says what is known) from what it left."""
     try:
-        manifest = records.read_manifest(fate.path)
+        manifest, kept = records.read_manifest(run.path), records.read_journal(run.path)
     except UserError as error:
-        manifest, reason = {}, str(error)
-    fate.cells = manifest.get("cells", {})
-    if result is not None:
-        fate.state, fate.code, fate.text = result.state, result.code, result.text
-        return fate
+        manifest, kept, reason = {}, {}, str(error)
+    run.cells = result.count(entry["status"] for entry in kept.values())
+    if answer is not None:
+        run.state, run.signum, run.text = answer.state, answer.signum, answer.text
+        return run
     status = manifest.get("status")
-    if status in ("running", "interrupted"):  # it could not write what it had done: the journal knows
-        kept = records.read_journal(fate.path / "cells.jsonl").values()
-        fate.cells = {"done": sum(entry["status"] in FINAL for entry in kept)}
-    if locking.is_held(fate.path / ".lock"):
-        fate.state, fate.code, fate.text = "running", 1, "a process is still working on it"
-    elif status in ("done", "failed"):
-        fate.state, fate.code = status, int(status == "failed")
-    elif status is None:
-        fate.state, fate.code, fate.text = "not started", 1, reason
+    if locking.is_held(run.path / ".lock"):
+        run.state, run.text = RUNNING, "a process is still working on it"
+    elif status in (DONE, FAILED):
+        run.state = status
     else:
-        fate.state, fate.code, fate.text = "crashed", 1, reason
-    return fate
+        run.state, run.text = NOT_STARTED if status is None else CRASHED, reason
+    return run
 
 
-def show(fates: Sequence[Fate]) -> int:
-    """Print the closing table; the exit code that belongs to it."""
-    listed = fates if len(fates) <= _LISTED else [fate for fate in fates if fate.state != "done"]
+def show(runs: Sequence[RunResult]) -> None:
+    """Print the closing table."""
+    listed = runs if len(runs) <= _LISTED else [run for run in runs if run.state != DONE]
     print()
     widths = [max((len(value) for value in column), default=0) for column in zip(*map(_columns, listed), strict=True)]
-    for fate in listed:
-        cells = [value.ljust(width) for value, width in zip(_columns(fate), widths, strict=True)]
-        print("  ".join([*cells, str(fate.path)]))
-        if fate.state != "done":
-            print(f"    {fate.text}{_where(fate)}")
-    states = Counter(fate.state for fate in fates)
-    before = sum(fate.before for fate in fates)
-    cells = Counter()
-    for fate in fates:
-        cells.update({key: value for key, value in fate.cells.items() if value})
-    parts = [f"{states['done']} done" + (f" ({before} by an earlier command)" if before else "")]
-    parts += [f"{states[state]} {state}" for state in states if state not in ("done", "failed")]
-    parts.insert(1, f"{states['failed']} failed")
-    print(f"{len(fates)} runs: {', '.join(parts)}")
-    print(f"cells: {cells['done']} done, {cells['failed']} failed, {cells['skipped']} skipped")
-    if len(fates) > states["done"]:
+    for run in listed:
+        cells = [value.ljust(width) for value, width in zip(_columns(run), widths, strict=True)]
+        print("  ".join([*cells, str(run.path)]))
+        if run.state != DONE:
+            print(f"    {run.text}{_where(run)}")
+    states = Counter(run.state for run in runs)
+    before = sum(run.before for run in runs)
+    parts = [f"{states[DONE]} done" + (f" ({before} by an earlier command)" if before else "")]
+    parts += [f"{states[state]} {state}" for state in states if state not in (DONE, FAILED)]
+    parts.insert(1, f"{states[FAILED]} failed")
+    print(f"{len(runs)} runs: {', '.join(parts)}")
+    print(f"cells: {RunResult(cells=sum((run.cells for run in runs), Counter()))}")
+    if len(runs) > states[DONE]:
         print("the same command runs what is missing")
-    return max((fate.code for fate in fates), default=0)
 
 
 def gather(experiment: str, runs: Sequence[Path]) -> None:
@@ -107,13 +79,14 @@ def gather(experiment: str, runs: Sequence[Path]) -> None:
         print(f"{experiment}: not merged or drawn: {type(error).__name__}: {error}")
 
 
-def _columns(fate: Fate) -> tuple[str, str, str]:
-    counts = ", ".join(f"{value} {key}" for key, value in fate.cells.items() if value)
-    return fate.state + (" before" if fate.before else ""), fate.words, counts
+def _columns(run: RunResult) -> tuple[str, str, str]:
+    counts = [f"{run.cells[status]} {status}" for status in ("done", "failed", "skipped") if run.cells[status]]
+    counts = ", ".join([*counts, *filter(None, [result.unsolved_words(run.cells)])])
+    return run.state + (" before" if run.before else ""), run.words, counts
 
 
-def _where(fate: Fate) -> str:
-    if fate.state == "failed":
-        return f"; tracebacks in {fate.path / 'run.json'}"
-    log = fate.path / "log.txt"
-    return f"; its output is in {log}" if fate.state == "crashed" and log.exists() else ""
+def _where(run: RunResult) -> str:
+    if run.state == FAILED:
+        return f"; tracebacks in {run.path / 'run.json'}"
+    log = run.path / "log.txt"
+    return f"; its output is in {log}" if run.state == CRASHED and log.exists() else ""

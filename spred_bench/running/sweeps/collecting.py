@@ -1,15 +1,18 @@
 """Merge runs into one table: any number of times, also while others are writing or have failed."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from spred_bench.errors import UserError
 from spred_bench.reporting.rows import FIRST_COLUMNS, LAST_COLUMNS
-from spred_bench.running import records
+from spred_bench.running import integrity, records, result
 from spred_bench.system import files, locking
+
+_DAMAGED = "damaged"
 
 
 def collect(
@@ -59,22 +62,24 @@ def merge(runs: Sequence[Path], target: Path, where: Mapping[str, str] | None = 
             f"collect: {target} would mix runs of scale {' and '.join(scales)}, whose rows do not tell them apart; "
             f"pick one with --where scale={scales[0]}"
         )
+    journals = {run: records.read_journal(run) for run in manifests}
     rows = [
-        {"run_id": run.name, "task": manifest["task"], **row}
-        for run, manifest in manifests.items()
-        for entry in records.read_journal(run / "cells.jsonl").values()
+        {"run_id": run.name, "task": manifests[run]["task"], **row}
+        for run, entries in journals.items()
+        for entry in entries.values()
         for row in entry["rows"]
     ]
+    states = {run: _state(run, manifest, journals[run]) for run, manifest in manifests.items()}
     keys = dict.fromkeys(key for row in rows for key in row)
     fixed = [*FIRST_COLUMNS, *LAST_COLUMNS]
     columns = [*FIRST_COLUMNS, *(key for key in keys if key not in fixed), *LAST_COLUMNS]
     table = pd.DataFrame(rows, columns=columns).convert_dtypes()
-    summary = pd.DataFrame([_run_row(run, manifest) for run, manifest in manifests.items()])
+    summary = pd.DataFrame([_run_row(run, manifest, states[run]) for run, manifest in manifests.items()])
     with files.writing(target):
         target.mkdir(parents=True, exist_ok=True)
         files.write_atomic(target / "records.csv", table.to_csv(index=False, lineterminator="\n"))
         files.write_atomic(target / "runs.csv", summary.to_csv(index=False, lineterminator="\n"))
-    return f"{target / 'records.csv'}: {len(table)} rows of {len(manifests)} runs{_remarks(manifests)}"
+    return f"{target / 'records.csv'}: {len(table)} rows of {len(manifests)} runs{_remarks(manifests.values(), states)}"
 
 
 def _matches(manifest: Mapping, where: Mapping[str, str]) -> bool:
@@ -109,37 +114,41 @@ def _require_mergeable(run: Path, manifest: Mapping) -> None:
         raise UserError(f"collect: {run / 'run.json'} was changed after the run: its configuration is another one's")
 
 
-def _remarks(manifests: Mapping[Path, Mapping]) -> str:
+def _remarks(manifests: Collection[Mapping], states: Mapping[Path, str]) -> str:
     """What the reader of the table should know."""
-    states = [_state(run, manifest) for run, manifest in manifests.items()]
-    remarks = [f"{states.count(state)} {state}" for state in sorted({*states} - {"done"})]
-    attempts = [attempt for manifest in manifests.values() for attempt in [manifest, *manifest.get("earlier", [])]]
+    counts = Counter(states.values())
+    remarks = [f"{counts[state]} {state}" for state in sorted({*counts} - {"done"})]
+    if damaged := [str(run) for run, state in states.items() if state == _DAMAGED]:
+        remarks.append(f"finished cells are missing in {', '.join(damaged)}: repeat the command of runs.csv")
+    attempts = [attempt for manifest in manifests for attempt in [manifest, *manifest.get("earlier", [])]]
     versions = {json.dumps([attempt.get("spred_bench"), attempt.get("git")]) for attempt in attempts}
     if len(versions) > 1:
         remarks.append(f"made by {len(versions)} versions of the code, see runs.csv and run.json")
     return f" ({', '.join(remarks)})" if remarks else ""
 
 
-def _state(run: Path, manifest: Mapping) -> str:
-    """The status, where a run that says it is running may have been killed."""
+def _state(run: Path, manifest: Mapping, journal: Mapping[str, Mapping]) -> str:
+    """The status; a run that says it is running may have been killed, and one that says it is done be damaged."""
     if manifest["status"] == "running" and not locking.is_held(run / ".lock"):
         return "killed"
-    return manifest["status"]
+    counts = result.count(entry["status"] for entry in journal.values())
+    ended = manifest["status"] in (result.DONE, result.FAILED)
+    return _DAMAGED if ended and integrity.missing_cells(manifest, counts) else manifest["status"]
 
 
-def _run_row(run: Path, manifest: Mapping) -> dict:
+def _run_row(run: Path, manifest: Mapping, state: str) -> dict:
     config, environment = manifest["config"], manifest["environment"]
     counts = manifest.get("cells", {})
     return {
         "run_id": run.name,
         "task": manifest["task"],
-        "status": _state(run, manifest),
+        "status": state,
         **{key: config.get(key) for key in ("kappa", "seed", "scale", "device")},
         **{f"cells_{fate}": counts.get(fate) for fate in ("done", "failed", "skipped")},
         "start": manifest["start"],
         "end": manifest.get("end"),
-        "spred_bench": manifest["spred_bench"],
-        "git": json.dumps(manifest["git"]),
+        "spred_bench": manifest.get("spred_bench"),
+        "git": json.dumps(manifest.get("git")),
         "cpu": environment.get("cpu"),
         "command": manifest["command"],
     }

@@ -1,4 +1,4 @@
-"""A job: one run of a command, here or in a process elsewhere, and what it came to as plain data."""
+"""A job: one run of a command, here or in a process elsewhere."""
 
 import json
 import sys
@@ -12,6 +12,7 @@ from pathlib import Path
 from spred_bench.errors import Busy, UserError
 from spred_bench.running import plan as plans
 from spred_bench.running import runner
+from spred_bench.running.result import INTERRUPTED, REFUSED, RUNNING, RunResult
 from spred_bench.system import distributed, files, signals
 from spred_bench.system.files import PACKAGE
 
@@ -23,20 +24,6 @@ def _brief(message, category, filename, lineno, line=None) -> str:
     if Path(filename).is_relative_to(PACKAGE):
         return f"spred-bench: warning: {message}\n"
     return _in_full(message, category, filename, lineno, line)
-
-
-@dataclass
-class Result:
-    """state: done, failed, refused, running (elsewhere), interrupted.  code: as the program would exit.
-
-    text: a line for the user.  signum: the signal that interrupted it.  path: of the run, once that is known.
-    """
-
-    state: str
-    code: int
-    text: str
-    signum: int | None = None
-    path: Path | None = None
 
 
 @dataclass
@@ -58,27 +45,31 @@ class Job:
         """What `write_sweep` put down, in the order of the jobs."""
         return [json.loads(line) for line in self.sweep_file.read_text().splitlines()]
 
-    def run(self, config: Mapping) -> Result:
-        """Run one configuration. Never raises for a failure of its own, so that the others of a sweep go on."""
+    def run(self, config: Mapping, plan: plans.Plan | None = None) -> RunResult:
+        """Run one configuration, whose `plan` may have been built already.
+
+        Never raises for a failure of its own, so that the others of a sweep go on.
+        """
         warnings.formatwarning = _brief
         try:
             with signals.interruptible(signals.STOPPING):
-                plan = plans.assemble(config)
-                outcome = runner.run(plan, self.command, launch=self.launch)
+                signals.check()
+                plan = plan or plans.assemble(config)
+                result = runner.run(plan, self.command, launch=self.launch)
             if not distributed.leads():
-                return Result("done", 0, str(outcome))  # the first process speaks for all
+                return result  # the first process speaks for all
             if self.sweep_file:
-                print(f"{plan.name} {plan.run_id}: {outcome}")
+                print(f"{plan.name} {plan.run_id}: {result}")
             else:
                 from spred_bench.running import summary  # loads pandas
 
-                summary.show(plan, outcome)
+                summary.show(plan, result)
         except UserError as error:
             print(f"spred-bench: error: {error}", file=sys.stderr)
             busy = isinstance(error, Busy) and self.sweep_file is not None
-            return Result("running", 1, str(error)) if busy else Result("refused", 2, str(error))
+            return RunResult(state=RUNNING if busy else REFUSED, text=str(error))
         except signals.Interrupted as interruption:
             print(f"spred-bench: {interruption}; the same command continues", file=sys.stderr)
-            return Result("interrupted", interruption.code, str(interruption), interruption.signum)
-        state, code = ("failed", 1) if outcome.failed else ("done", 0)
-        return Result(state, code, str(outcome), path=outcome.path)
+            return RunResult(state=INTERRUPTED, text=str(interruption), signum=interruption.signum)
+        result.text = str(result)
+        return result

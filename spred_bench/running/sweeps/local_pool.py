@@ -9,7 +9,7 @@ from pathlib import Path
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
 
-from spred_bench.running.sweeps import closing
+from spred_bench.running.result import CRASHED, RunResult
 from spred_bench.system import machine, pool
 
 
@@ -35,8 +35,8 @@ class LocalPool(Launcher):
         job = self._command.job
         entries = job.entries()[initial_job_idx : initial_job_idx + len(job_overrides)]
 
-        def ended(number: int, end: pool.Ended) -> None:
-            text = end.result.text if end.result else end.reason
+        def ended(number: int, end: pool.ProcessEnd) -> None:
+            text = end.answer.text if end.answer else end.reason
             name = entries[number]["overrides"] or entries[number]["path"]
             print(f"[{initial_job_idx + number + 1}/{len(job.entries())}] {name}: {text}", flush=True)
 
@@ -52,7 +52,7 @@ class LocalPool(Launcher):
                 logs=[Path(entry["path"]) / "log.txt" for entry in entries],
                 ended=ended,
             )
-        answers = [end.result or closing.Lost(end.reason) for end in endings]
+        answers = [end.answer or RunResult(state=CRASHED, text=end.reason) for end in endings]
         return [JobReturn(_return_value=answer, status=JobStatus.COMPLETED) for answer in answers]
 
 

@@ -12,8 +12,9 @@ from hydra.core.utils import JobReturn, JobStatus
 from omegaconf import OmegaConf, open_dict
 
 from spred_bench.running import composition
+from spred_bench.running.result import CRASHED, INTERRUPTED, NOT_STARTED, RUNNING, RunResult
 from spred_bench.running.sweeps import closing
-from spred_bench.running.sweeps.jobs import Job, Result
+from spred_bench.running.sweeps.jobs import Job
 from spred_bench.running.sweeps.local_pool import LocalPool
 from spred_bench.system import signals
 
@@ -26,43 +27,47 @@ def register() -> None:
 
 
 class Command:
-    """What hydra calls for each run, here or in another process."""
+    """What hydra calls for each run, here or in another process. `plans`: those that checking the command has built."""
 
-    def __init__(self, job: Job):
-        self.job = job
-        self.results: list[Result] = []  # of the runs of this process
-        self.fates: list[closing.Fate] | None = None  # of all runs, where the command is a sweep
+    def __init__(self, job: Job, plans: composition.Plans):
+        self.job, self.plans = job, plans
+        self.results: list[RunResult] = []  # of the runs of this process
+        self.runs: list[RunResult] | None = None  # all runs, where the command is a sweep
         self.experiment: str | None = None
+        self.signum: int | None = None  # of a signal that ended the sweep
 
     def __getstate__(self) -> dict:
-        return {"job": self.job, "results": [], "fates": None, "experiment": None}
+        return {**vars(Command(self.job, composition.Plans()))}
 
     def close(self) -> int:
         """The last words of the command, and its exit code."""
-        if self.fates is None:
-            code = max((result.code for result in self.results), default=0)
-            paths = [result.path for result in self.results if result.path]
-        else:
-            code = closing.show(self.fates)
-            paths = [fate.path for fate in self.fates if (fate.path / "run.json").exists()]
+        runs = self.results if self.runs is None else self.runs
+        if self.runs is not None:
+            closing.show(self.runs)
+        paths = [run.path for run in runs if run.path and (run.path / "run.json").exists()]
         if self.experiment and paths:
             closing.gather(self.experiment, paths)
-        return code
+        if self.signum is not None:
+            return 128 + self.signum
+        return max((run.code for run in runs), default=0)
 
-    def __call__(self, cfg) -> Result:
-        if any(result.state == "interrupted" for result in self.results):
-            return Result("not started", 1, "the sweep was interrupted before")
+    def __call__(self, cfg) -> RunResult:
+        if any(run.state == INTERRUPTED for run in self.results):
+            return RunResult(text="the sweep was interrupted before")
         self.experiment = HydraConfig.get().runtime.choices.get("experiment")
-        in_sweep = self.job.sweep_file is not None
-        config = self.job.entries()[HydraConfig.get().job.num]["config"] if in_sweep else composition.plain(cfg)
-        self.results.append(self.job.run(config))
+        if self.job.sweep_file is not None:
+            config, plan = self.job.entries()[HydraConfig.get().job.num]["config"], None
+        else:
+            config = composition.plain(cfg)
+            plan = self.plans.take(config)
+        self.results.append(self.job.run(config, plan))
         if self.results[-1].signum == signals.REQUEUE:
             signals.pass_on(signals.REQUEUE)  # to the scheduler's own handler, which may start us again
         return self.results[-1]
 
 
 class Sweeper(BasicSweeper):
-    """`hydra/sweeper=resuming`: launches the runs that are not done, and leaves the fate of all with the command."""
+    """`hydra/sweeper=resuming`: launches the runs that are not done, and leaves what became of all with the command."""
 
     def setup(self, *, hydra_context, task_function, config) -> None:
         """See hydra."""
@@ -71,21 +76,28 @@ class Sweeper(BasicSweeper):
 
     def sweep(self, arguments: list[str]) -> None:
         """See the class. Raises only what the user has to mend before anything can run."""
+        # Other launchers wait for processes that go on without this one: a signal ends the waiting at once.
+        waits = isinstance(self.launcher, LocalPool)
+        with signals.interruptible(signals.STOPPING) if waits else contextlib.nullcontext():
+            self._sweep(arguments)
+            self._command.signum = signals.requested()
+
+    def _sweep(self, arguments: list[str]) -> None:
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
         (points,) = self.split_arguments(parser.parse_overrides([*self._parse_config(), *arguments]), None)
         swept = [len(set(words)) > 1 for words in zip(*points, strict=True)]
-        fates, todo = {}, []
+        runs, todo = {}, []
         for words in points:
-            plan, config = self._plan(words)
-            if plan.path in fates:
+            plan = self._plan(words)
+            if plan.path in runs:
                 continue  # the same run in another spelling
             shown = " ".join(word for word, varies in zip(words, swept, strict=True) if varies)
-            fate = fates[plan.path] = closing.Fate(plan.path, shown)
-            if not plan.settings.force and closing.is_complete(plan.path):
-                closing.settle(fate).before = True
+            run = runs[plan.path] = RunResult(plan.path, words=shown)
+            if not plan.settings.force and closing.is_complete(plan):
+                closing.settle(run).before = True
             else:
-                todo.append((words, fate, config))
-        self._command.fates = list(fates.values())
+                todo.append((words, run, dict(plan.config)))  # with the device that its path stands for
+        self._command.runs = list(runs.values())
         self._command.experiment = self.config.hydra.runtime.choices.get("experiment")
         if todo:
             self._launch(todo, plan.settings.results_dir)
@@ -94,28 +106,29 @@ class Sweeper(BasicSweeper):
         cfg = self.hydra_context.config_loader.load_sweep_config(self.config, list(words))
         with open_dict(cfg):
             del cfg["hydra"]
-        plan = composition.to_plan(cfg, OmegaConf.to_container(self.config.hydra.launcher))
-        return plan, dict(plan.config)  # with the device that its path stands for
+        launcher = OmegaConf.to_container(self.config.hydra.launcher)
+        config = composition.plain(cfg)
+        return self._command.plans.take(config) or composition.to_plan(config, launcher)
 
     def _launch(self, todo: list[tuple], results_dir: Path) -> None:
         job = self._command.job
-        entries = [{"overrides": fate.words, "path": str(fate.path), "config": config} for _, fate, config in todo]
+        entries = [{"overrides": run.words, "path": str(run.path), "config": config} for _, run, config in todo]
         job.write_sweep(results_dir, entries)
         answers, reason = self._answers([list(words) for words, _, _ in todo])
-        for (_, fate, _), answer in zip(todo, answers, strict=True):
-            if isinstance(answer, closing.Lost):
-                closing.settle(fate, None, answer.reason)
+        for (_, run, _), answer in zip(todo, answers, strict=True):
+            if answer is not None and answer.state == CRASHED:  # its process is gone: what it left says more
+                closing.settle(run, None, answer.text)
             else:
-                closing.settle(fate, answer, reason)
-        if not any(fate.state == "running" for _, fate, _ in todo):
+                closing.settle(run, answer, reason)
+        if not any(run.state == RUNNING for _, run, _ in todo):
             job.sweep_file.unlink(missing_ok=True)
-        if reason:
+        if reason and not signals.requested():
             # The launcher gave up on all when one worker died (joblib): go on with the others, and try those that
             # were under way one by one, since any of them may have been the one.
-            left = [entry for entry in todo if entry[1].state == "not started"]
+            left = [entry for entry in todo if entry[1].state == NOT_STARTED]
             if 0 < len(left) < len(todo):
                 self._launch(left, results_dir)
-            suspects = [entry for entry in todo if entry[1].state == "crashed"]
+            suspects = [entry for entry in todo if entry[1].state == CRASHED]
             for entry in suspects if len(suspects) > 1 else []:
                 self._launch([entry], results_dir)
 
@@ -148,7 +161,7 @@ def patient_submitit(launcher):
             return results(self)
         except (FailedJobError, UncompletedJobError) as error:
             reason = f"{type(error).__name__}; its output is in {self.paths.stderr}"
-            return [JobReturn(_return_value=closing.Lost(reason), status=JobStatus.COMPLETED)]
+            return [JobReturn(_return_value=RunResult(state=CRASHED, text=reason), status=JobStatus.COMPLETED)]
 
     Submitted.results = patient
     try:

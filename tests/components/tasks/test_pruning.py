@@ -32,10 +32,10 @@ CONFIG = {
 
 
 def run(folder) -> pd.DataFrame:
-    outcome = runner.run(plan.assemble({**CONFIG, "results_dir": str(folder)}), "test", report=lambda line: None)
-    assert outcome.failed == 0
-    assert not (outcome.path / "checkpoints").exists()
-    table = pd.read_csv(outcome.path / "records.csv").drop(columns=["time_s"])
+    result = runner.run(plan.assemble({**CONFIG, "results_dir": str(folder)}), "test", report=lambda line: None)
+    assert result.cells["failed"] == 0
+    assert not (result.path / "checkpoints").exists()
+    table = pd.read_csv(result.path / "records.csv").drop(columns=["time_s"])
     return table[~table["metric"].str.endswith("_s")].reset_index(drop=True)
 
 

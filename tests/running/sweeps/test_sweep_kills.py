@@ -32,7 +32,7 @@ class Killer:
         with self._lock, contextlib.suppress(ProcessLookupError):
             self._live[number] = os.pidfd_open(pid)
 
-    def ended(self, number: int, ending: pool.Ended) -> None:
+    def ended(self, number: int, ending: pool.ProcessEnd) -> None:
         with self._lock:
             if number in self._live:
                 os.close(self._live.pop(number))
@@ -54,8 +54,8 @@ def test_runs_killed_at_random_equal_an_undisturbed_sweep(tmp_path):
     hunter = threading.Thread(target=killer.hunt, args=(over,), daemon=True)
     hunter.start()
     deadline = time.monotonic() + 1200
-    paths = [counting.plan(tmp_path / "rough", seed).path for seed in range(RUNS)]
-    while missing := [seed for seed, path in enumerate(paths) if not closing.is_complete(path)]:
+    plans = [counting.plan(tmp_path / "rough", seed) for seed in range(RUNS)]
+    while missing := [seed for seed, plan in enumerate(plans) if not closing.is_complete(plan)]:
         assert time.monotonic() < deadline
         arguments = [(str(tmp_path / "rough"), seed) for seed in missing]
         pool.run_all(
@@ -71,7 +71,7 @@ def test_runs_killed_at_random_equal_an_undisturbed_sweep(tmp_path):
     assert len(table) == RUNS * counting.N_CELLS * 3
     assert not table.duplicated(["run_id", "part", "step"]).any()
     assert rough.read_bytes() == calm.read_bytes()
-    for seed, path in enumerate(paths):
-        assert (path / "records.csv").read_bytes() == (
+    for seed, plan in enumerate(plans):
+        assert (plan.path / "records.csv").read_bytes() == (
             counting.plan(tmp_path / "calm", seed).path / "records.csv"
         ).read_bytes()
