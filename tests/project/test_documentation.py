@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torch import nn
@@ -65,28 +66,74 @@ def extended(tmp_path_factory):
     root = tmp_path_factory.mktemp("extended")
     for folder in ("spred_bench", "configs"):
         shutil.copytree(ROOT / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    files = [text for language in ("python", "yaml") for text in blocks(EXTENDING, language)]
+    files = [text for language in ("python", "yaml") for text in blocks(EXTENDING, language) if text.startswith("# ")]
     for text in files:
         name, _, content = text.removeprefix("# ").partition("\n")
         assert not (root / name).exists() and (root / name).parent.is_dir(), f"{name} in docs/extending.md"
         (root / name).write_text(content)
-    assert len(files) == 10
+    assert len(files) == 21
     return root
 
 
 def run(extended: Path, folder: Path, command: str) -> subprocess.CompletedProcess:
+    return python(extended, folder, "-m", *command.replace("spred-bench", "spred_bench", 1).split())
+
+
+def python(extended: Path, folder: Path, *words: str) -> subprocess.CompletedProcess:
+    """Python with these arguments, or with a script as the only one, on the extended copy of the package."""
     environment = {**os.environ, "PYTHONPATH": str(extended)}
-    words = [sys.executable, "-m", *command.replace("spred-bench", "spred_bench", 1).split()]
-    return subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True)
+    arguments = words if len(words) > 1 else ("-c", *words)
+    return subprocess.run([sys.executable, *arguments], cwd=folder, env=environment, capture_output=True, text=True)
 
 
-def test_files_of_the_guide_make_components_that_run(extended, tmp_path):
-    told = ""
+def expression_files(folder: Path) -> None:
+    """A .gct and a .cls file of 24 samples in two classes, as the guide's reader takes them."""
+    rng, labels = np.random.default_rng(0), np.arange(24) % 2
+    lines = [["Name", "Description", *(f"s{i}" for i in range(24))]]
+    for j in range(30):
+        lines.append([f"g{j}", "gene", *(f"{value:.4f}" for value in rng.standard_normal(24) + 2 * labels * (j < 3))])
+    text = "\n".join("\t".join(line) for line in lines)
+    (folder / "two_classes.gct").write_text(f"#1.2\n30\t24\n{text}\n")
+    (folder / "two_classes.cls").write_text(f"24 2 1\n# a b\n{' '.join('ab'[label] for label in labels)}\n")
+
+
+@pytest.fixture(scope="module")
+def told(extended, tmp_path_factory) -> tuple[Path, dict[str, str]]:
+    """The folder in which every command of the guide ran, and what each printed."""
+    folder = tmp_path_factory.mktemp("commands")
+    expression_files(folder)
+    printed = {}
     for command in (line for text in blocks(EXTENDING, "sh") for line in text.splitlines()):
-        result = run(extended, tmp_path, command)
+        result = run(extended, folder, command)
         assert result.returncode == 0 and ("0 failed" in result.stdout or "claims" in command), command + result.stderr
-        told += result.stdout
-    assert list(tmp_path.glob("results/shrinkage/*/shrinkage.png"))
-    assert re.search(r"holds +A weight whose least squares value", told)
-    listed = run(extended, tmp_path, "spred-bench list").stdout
-    assert all(title in listed for title in ("Projected gradient on positive", "Blocks of nearly", "Plain L1 on all"))
+        printed[command] = result.stdout
+    return folder, printed
+
+
+def test_files_of_the_guide_make_components_that_run(extended, told):
+    folder, printed = told
+    assert list(folder.glob("results/shrinkage/*/shrinkage.png"))
+    assert re.search(r"holds +A weight whose least squares value", "".join(printed.values()))
+    listed = run(extended, folder, "spred-bench list").stdout.split()
+    written = [text.split("\n")[0] for text in blocks(EXTENDING, "yaml") if text.startswith("# configs/")]
+    assert len(written) == 9 and {Path(name).stem for name in written} <= set(listed)
+
+
+def test_a_method_of_two_files_runs_in_both_tasks(extended, told):
+    folder, _ = told
+    kappas = {}
+    for task in ("pruning", "node_sparsity"):
+        rows = pd.concat(map(pd.read_csv, (folder / "results" / task).glob("*/records.csv")))
+        kappas[task] = set(rows.loc[rows["method"] == "plain_l1", "kappa"].dropna())
+    assert kappas["pruning"] == {3e-4, 3e-3}  # those that it declares
+    assert len(kappas["node_sparsity"]) == 2
+    script = "from spred_bench.reporting.labels import label; print(label('method', 'plain_l1'))"
+    assert python(extended, folder, script).stdout == "L1 by subgradient\n"
+
+
+def test_examples_of_the_guide_run_with_its_files(extended, tmp_path):
+    scripts = [text for text in blocks(EXTENDING, "python") if not text.startswith("# ")]
+    assert scripts
+    for script in scripts:
+        result = python(extended, tmp_path, script)
+        assert result.returncode == 0, script + result.stderr
