@@ -1,9 +1,14 @@
 """Components from yaml: what is right builds, what is wrong is named in one line."""
 
 import pytest
+import yaml
 
 from spred_bench.components import contract
+from spred_bench.components.data import BaseSource
+from spred_bench.components.data.regression import Regression
 from spred_bench.errors import UserError
+from spred_bench.running import plan
+from spred_bench.system.files import config_dir
 
 CD = {"_target_": "spred_bench.components.solvers.cd.Solver"}
 GAUSSIAN = {"_target_": "spred_bench.components.data.gaussian.Source"}
@@ -59,3 +64,34 @@ def test_an_empty_grid_is_an_error():
 
 def test_suggest_lists_what_there_is_when_nothing_is_near():
     assert contract.suggest("zzz", ["a", "b"]) == "known: a, b"
+
+
+def test_a_class_extends_the_base_of_its_group():
+    with pytest.raises(UserError) as raised:
+        contract.build("solver.gaussian", GAUSSIAN)
+    assert str(raised.value) == (
+        "solver.gaussian._target_=spred_bench.components.data.gaussian.Source: the class has to extend "
+        "spred_bench.components.solvers.BaseSolver"
+    )
+
+
+def test_what_a_class_lacks_is_named():
+    with pytest.raises(UserError, match=r"the class lacks cells, run, summary, which tasks\.BaseTask leaves open"):
+        contract.build("task", {"_target_": "spred_bench.components.tasks.DataTask"})
+
+
+def test_a_source_without_an_annotation_is_named():
+    class Source(BaseSource):
+        def load(self, seed):
+            return None
+
+    with pytest.raises(UserError, match="data=mine does not say what it gives: `load` needs a return annotation"):
+        contract.require_data({"mine": Source()}, Regression)
+
+
+@pytest.mark.parametrize("group", plan.GROUPS)
+def test_helpers_of_a_folder_are_no_components(group):
+    folder = config_dir() / group
+    targets = {yaml.safe_load(path.read_text())[path.stem]["_target_"] for path in folder.glob("*.yaml")}
+    modules = {target.split(".")[-2] for target in targets}
+    assert modules and not {module for module in modules if module.startswith("_")}

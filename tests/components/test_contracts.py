@@ -57,6 +57,7 @@ def test_methods_cover_every_parameter_and_change_nothing(name):
     assert method.penalty(network, 0.3) is not None or 0.6 in strengths
     assert method.penalty(network, 0.0) is None or method.penalty(network, 0.0) == 0
     network = method.finalize(network, 0.0)
+    assert method.strengths and min(method.strengths) > 0
     if not method.redraws:
         torch.testing.assert_close(network(images), before, rtol=1e-5, atol=1e-6)
     assert {name for name, _ in network.named_parameters()} == set(Mlp(6, 5, 3, bias="usual").state_dict())

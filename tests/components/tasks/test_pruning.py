@@ -214,3 +214,18 @@ def test_mistakes_end_in_one_line(cli, tmp_path):
     assert code == 2 and "prepare data=cifar10" in err and err.count("\n") == 1
     code, _, err = cli("task=pruning", "data=gaussian")
     assert code == 2 and "data=gaussian" in err and "Images" in err
+
+
+def test_strengths_are_the_table_s_or_the_method_s():
+    methods = {"l1": l1.Method(), "spred[depth=3]": spred.Method(depth=3), "spred_nodes": spred.Method()}
+    kept = {
+        "kappas": {"l1": [0.5], "spred": [0.25, 0.75]},
+        "data": {"digits": Source()},
+        "model": {"r": resnet9.Model()},
+    }
+    task = Task(method=methods, **kept)
+    assert [task._kappas(name) for name in methods] == [[0.5], [0.25, 0.75], [1e-3, 1e-2]]
+    assert Task(method=methods, kappa=0.1, **kept)._kappas("spred_nodes") == [0.1]
+    methods["l1"].strengths = ()
+    with pytest.raises(ValueError, match=r"no strengths for method=l1; give task\.kappas\.l1"):
+        Task(method={"l1": methods["l1"]}, **{**kept, "kappas": {}})
