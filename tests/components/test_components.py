@@ -25,7 +25,10 @@ def test_build_passes_shared_values_only_where_they_are_taken():
         ({**CD, "max_itr": 3}, "unknown key solver.cd.max_itr; did you mean 'max_iter'?"),
         ({**CD, "max_iter": "many"}, "solver.cd.max_iter=many: input should be a valid integer"),
         ({**CD, "max_iter": 0}, "solver.cd.max_iter=0: input should be greater than 0"),
-        ({"_target_": "os.system"}, "solver.cd._target_=os.system: only classes of spred_bench"),
+        (
+            {"_target_": "os.system"},
+            "solver.cd._target_=os.system: is no class of spred_bench; to run it, add allow=[os]",
+        ),
         (
             {"_target_": "spred_bench.components.solvers.cdd.Solver"},
             "No module named 'spred_bench.components.solvers.cdd'",
