@@ -2,7 +2,8 @@
 
 A component is a class decorated with `@component`; its signature declares its parameters, their types and ranges,
 and nothing else does. Its yaml is `_target_`, exactly these parameters, and what it declares to readers (`_label_`,
-`_family_`, `_colour_`). Where a parameter takes one value, a list of values makes a grid: one component per combination.
+`_family_`, `_colour_`). Where a parameter takes one value, a list of values makes a grid, with one component per
+combination.
 """
 
 import dataclasses
