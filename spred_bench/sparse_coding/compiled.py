@@ -35,7 +35,7 @@ def improve(gram, atoms, X, halves, live, Q, S, R, gaps, kappa, tol):
         energy = _dot(R[i], R[i], len(R[i]))
         gap = _gap(q, s, k, energy, kappa)
         gaps[i] = gap / halves[i] if halves[i] > 0 else 0
-        if gap <= tol * halves[i]:
+        if gap <= tol * halves[i]:  # false for NaN
             continue
         level, width = _level(q, s, kappa)
         if width > room:

@@ -99,6 +99,30 @@ def test_very_coherent_atoms():
     assert gaps_of(X, B, found.codes, 0.05).max() <= 2e-7
 
 
+@pytest.mark.parametrize(("dtype", "gap", "slack"), [("float64", 1e-7, 1e-9), ("float32", 1e-6, 1e-6)])
+@pytest.mark.parametrize("seed", [2, 7, 23, 38])  # at each of them the rounds alone stall
+def test_coherent_atoms_of_any_kind_are_coded(seed, dtype, gap, slack):
+    rng = np.random.default_rng(seed)
+    m, groups, copies = int(rng.integers(8, 48)), int(rng.integers(2, 12)), int(rng.integers(2, 16))
+    spread, kappa = 10.0 ** rng.uniform(-6, -0.5), 10.0 ** rng.uniform(-2.5, 0)
+    B = rng.standard_normal((m, groups)).repeat(copies, axis=1)
+    B = B + spread * rng.standard_normal(B.shape)
+    B = (B / np.linalg.norm(B, axis=0)).astype(dtype)
+    X = (3 * rng.standard_normal((12, m))).astype(dtype)
+    found = encode(X, B, kappa, gap=gap)
+    true = gaps_of(X.astype(float), B.astype(float), found.codes, kappa)
+    assert true.max() <= gap + slack
+    assert (true <= found.gap + slack).all()
+
+
+def test_equal_atoms_and_a_patch_of_zeros():
+    rng = np.random.default_rng(3)
+    B = np.repeat(rng.standard_normal((6, 4)), 3, axis=1)
+    X = np.vstack([np.zeros(6), rng.standard_normal((5, 6))])
+    found = encode(X, B, 0.1, gap=1e-9)
+    assert gaps_of(X[1:], B, found.codes[1:], 0.1).max() <= 2e-9 and found.codes[0].nnz == 0 and found.gap[0] == 0
+
+
 @pytest.mark.parametrize("change, words", [
     (lambda X, B: (X.__setitem__((0, 1), np.nan), {})[1], "X holds NaN or inf in 1 of 960"),
     (lambda X, B: (B.__setitem__((0, 1), np.inf), {})[1], "B holds NaN or inf in 1 of 1440"),
