@@ -8,15 +8,14 @@ product to reach zero) gives the digits.
 """
 
 import numpy as np
-from numba import njit
+
+from spred_bench.lasso.duality import relative_gap
+from spred_bench.system.jit import compiled, dot
 
 _FIRST = 64  # codes that may enter at once, at least
 _SWEEPS = 100
 _PATIENCE = 8  # sweeps after which a Newton step is taken though signs still change
 _INNER = 0.1  # a working set need not be solved to better than this fraction of the patch's gap
-
-# Plain loops on contiguous vectors are what LLVM makes vector instructions of; `fastmath` lets it reorder sums.
-compiled = njit(nogil=True, fastmath=True, cache=True)
 
 
 @compiled
@@ -32,7 +31,7 @@ def improve(gram, atoms, X, halves, live, Q, S, R, gaps, kappa, tol):
     for a in range(len(live)):
         i = live[a]
         q, s = Q[a], S[i]
-        energy = _dot(R[i], R[i], len(R[i]))
+        energy = dot(R[i], R[i], len(R[i]))
         gap = _gap(q, s, k, energy, kappa)
         gaps[i] = gap / halves[i] if halves[i] > 0 else 0
         if gap <= tol * halves[i]:  # false for NaN
@@ -61,14 +60,12 @@ def improve(gram, atoms, X, halves, live, Q, S, R, gaps, kappa, tol):
 
 @compiled
 def _gap(q, s, n, energy, kappa):
-    """Duality gap of 1/2 |x - B s|^2 + kappa |s|_1 (`objective.relative_gaps`); energy = |x - B s|^2."""
-    top, size, product = kappa, kappa - kappa, kappa - kappa
+    """Duality gap of 1/2 |x - B s|^2 + kappa |s|_1; energy = |x - B s|^2."""
+    top, size = kappa, kappa - kappa
     for j in range(n):
         top = max(top, abs(q[j]))
         size += abs(s[j])
-        product += s[j] * q[j]
-    c = kappa / top
-    return 0.5 * (1 - c) ** 2 * energy + kappa * size - c * product
+    return relative_gap(energy, dot(s, q, n), kappa * size, top, kappa, kappa - kappa)
 
 
 @compiled
@@ -130,7 +127,7 @@ def _newton(G, w, work, kappa):
     for j in range(w):
         r[j] = q[j] - np.sign(s[j]) * kappa if s[j] != 0 else zero
         p[j] = r[j]
-    rr = _dot(r, r, w)
+    rr = dot(r, r, w)
     enough = 1e-6 * rr
     for _ in range(w):
         if rr <= enough:
@@ -140,14 +137,14 @@ def _newton(G, w, work, kappa):
         for j in range(w):
             if p[j] != 0:
                 _add(image, p[j], G[j], w)
-        curvature, flat = _dot(p, image, w), 1e-6 * _dot(p, p, w)
+        curvature, flat = dot(p, image, w), 1e-6 * dot(p, p, w)
         step = rr / max(curvature, flat)
         for j in range(w):
             d[j] += step * p[j]
             r[j] = r[j] - step * image[j] if s[j] != 0 else zero
         if curvature <= flat:  # more atoms than dimensions: on, until one of them vanishes
             break
-        before, rr = rr, _dot(r, r, w)
+        before, rr = rr, dot(r, r, w)
         for j in range(w):
             p[j] = r[j] + rr / before * p[j]
     t, blocking = zero + 1, -1
@@ -176,11 +173,3 @@ def _add(y, a, x, n):
     factor = y.dtype.type(a)
     for t in range(n):
         y[t] += factor * x[t]
-
-
-@compiled
-def _dot(x, y, n):
-    total = x[0] - x[0]
-    for t in range(n):
-        total += x[t] * y[t]
-    return total

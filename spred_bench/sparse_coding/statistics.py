@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from spred_bench.sparse_coding.compiled import compiled
 from spred_bench.sparse_coding.encoder import run_blocks
+from spred_bench.system.jit import compiled
 
 _BLOCK = 64  # atoms of a sweep whose gradients come from one product
 _FLOOR = 1e-4  # of the mean square of a code: atoms below it have too few codes to be fitted

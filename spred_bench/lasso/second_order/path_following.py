@@ -11,11 +11,14 @@ Compiled: a turn of the path is a few microseconds of arithmetic, and would be f
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
-from numba import njit
+
+from spred_bench.system import jit
 
 # Sums may be reordered, so that they vectorise; infinities keep their meaning.
-compiled = njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz"})
+compiled = partial(jit.compiled, fastmath={"reassoc", "contract", "nsz"})
 
 _DEPENDENT = 1e-10  # a column whose squared distance from the span of the others is below this fraction of its own
 _GUESSES_WRONG = 4  # with more than one sign in that many of a guess wrong, the start is worth more than the guess
