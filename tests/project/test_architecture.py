@@ -57,7 +57,8 @@ def imported_rooms(path: Path) -> set[str]:
     return {room(name) or "__init__" for name in own}
 
 
-@pytest.mark.parametrize("path", FILES, ids=module_of)
+# The package's own __init__ names what it loads late, for type checkers: tests/project/test_standalone.py looks at it.
+@pytest.mark.parametrize("path", [path for path in FILES if path != PACKAGE / "__init__.py"], ids=module_of)
 def test_imports_point_down(path):
     here = room(module_of(path))
     assert here, f"{path} is on no floor"
