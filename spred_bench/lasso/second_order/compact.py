@@ -1,7 +1,7 @@
 """The whole lasso solver for a small X in one compiled function: what costs a microsecond should not wait for Python.
 
 The same rounds as in `lasso_rounds` (a falling penalty, a working set grown by the largest correlations, one pass over
-X to certify), with `path_following` for the minimum on the working set. Gives up where many columns come into play:
+X to certify), with `active_set` for the minimum on the working set. Gives up where many columns come into play:
 there the systems are large and the time goes into matrix products, which `product_newton` does better.
 """
 
@@ -14,8 +14,9 @@ import numpy as np
 import torch
 
 from spred_bench.lasso.duality import relative_gap
+from spred_bench.lasso.second_order.active_set import descend
+from spred_bench.lasso.second_order.compiling import compiled
 from spred_bench.lasso.second_order.design_matrix import Design
-from spred_bench.lasso.second_order.path_following import compiled, follow
 
 _SMALL_ENTRIES = 4_000_000  # an X with at most this many entries is small: 32 MB
 CAPACITY = 384  # columns a working set may hold
@@ -74,11 +75,11 @@ def solve_compact(rows, y, alpha, tol, start):
         q, at = np.dot(rows, r) / n, Standing(alpha, 0, len(newcomers), 0)
     for rounds in range(100):
         gap = certify(r, q, w, yy, alpha, n)
-        if gap <= tol:
+        if gap <= tol and at.level <= alpha:
             return w, gap, rounds, True
         at = one_round(rows, y, b, q, alpha, at, newcomers, held, w, r)
         if at.size < 0:
-            return w, gap, rounds, False
+            return w, gap, rounds, gap <= tol
         q = np.dot(rows, r) / n
     return w, gap, rounds, False
 
@@ -108,7 +109,7 @@ def one_round(rows, y, b, q, alpha, at, newcomers, held, w, r):
         m = _keep_active(w, held, m)
     m = _admit(rows, entering, held, m)
     columns = held.columns[:m]
-    solved, reached = follow(held.gram, b[columns], level, w[columns], 20 * min(m, n) + 100)
+    solved, reached = descend(held.gram, b[columns], level, w[columns], 20 * min(m, n) + 100)
     active = np.count_nonzero(solved)
     if not reached or active > MOST_ACTIVE:
         return lost
@@ -139,7 +140,7 @@ def path_compact(rows, y, alphas, tol, coefs, gaps):
         columns = held.columns[:m]
         start = w[columns]
         for i in range(ahead):
-            start, reached = follow(held.gram, b[columns], alphas[done + i], start, 20 * min(m, n) + 100)
+            start, reached = descend(held.gram, b[columns], alphas[done + i], start, 20 * min(m, n) + 100)
             if not reached or np.count_nonzero(start) > MOST_ACTIVE:
                 return done
             R[i] = y

@@ -18,6 +18,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from spred_bench.lasso.second_order.compiling import compiled
+
+_BLOCK = 512  # columns widened to float64 at a time
+
 
 @dataclass(frozen=True)
 class Design:
@@ -77,7 +81,7 @@ def with_rows(design: Design, row_scale: Tensor | None, centered: bool) -> Desig
 
 
 def correlate(design: Design, R: Tensor) -> Tensor:
-    """X^T R for R (n,) or (n, m) float64: one pass over X, in X's own precision. Returns (p,) or (p, m)."""
+    """X^T R for R (n,) or (n, m) float64: one pass over X, summed in float64. Returns (p,) or (p, m)."""
     if design.row_scale is not None:
         R = R * (design.row_scale if R.ndim == 1 else design.row_scale[:, None])
     product = _correlate_raw(design, R)
@@ -127,12 +131,13 @@ def combine(design: Design, w: Tensor) -> Tensor:
     (n,).
     """
     support = torch.nonzero(w).squeeze(1)
-    if len(support) <= max(16, design.shape[1] // 20):
-        return gather(design, support).T @ w[support]
+    if design.X.dtype == torch.float32 or len(support) <= max(16, design.shape[1] // 20):
+        parts = [gather(design, part).T @ w[part] for part in support.split(_BLOCK)]
+        return sum(parts, torch.zeros(design.shape[0], dtype=torch.float64, device=design.device))
     if design.is_sparse:
         product = torch.from_numpy(np.asarray(design.X @ w.numpy(), dtype=np.float64))
     else:
-        product = (design.X @ w.to(design.X.dtype)).to(torch.float64)
+        product = design.X @ w
     if design.means is not None:
         product = product - design.means @ w
     return product if design.row_scale is None else product * design.row_scale
@@ -141,4 +146,26 @@ def combine(design: Design, w: Tensor) -> Tensor:
 def _correlate_raw(design: Design, R: Tensor) -> Tensor:
     if design.is_sparse:
         return torch.from_numpy(np.asarray(design.X.T @ R.numpy(), dtype=np.float64))
-    return (design.X.T @ R.to(design.X.dtype)).to(torch.float64)
+    if design.X.dtype == torch.float64:
+        return design.X.T @ R
+    # sums over rows in float32 would lose the digits of centred columns, and those the certificate looks at
+    if design.device.type == "cpu" and R.ndim == 1:
+        out = np.zeros(design.shape[1])
+        _correlate_wide(design.X.numpy(), R.contiguous().numpy(), design.X.stride(0) <= design.X.stride(1), out)
+        return torch.from_numpy(out)
+    return torch.cat([columns.to(torch.float64).T @ R for columns in design.X.split(_BLOCK, dim=1)])
+
+
+@compiled
+def _correlate_wide(X, r, by_columns, out):
+    n, p = X.shape
+    if by_columns:
+        for j in range(p):
+            total = 0.0
+            for i in range(n):
+                total += X[i, j] * r[i]
+            out[j] = total
+    else:
+        for i in range(n):
+            for j in range(p):
+                out[j] += X[i, j] * r[i]

@@ -39,6 +39,8 @@ def land(sub: Subproblem, w: Tensor, tol: float, max_steps: int = 12) -> Iterate
         entering = torch.nonzero(~inside & (q.abs() > alpha * (1 + 1e-9))).squeeze(1)
         infeasible = len(wrong) + len(entering)
         gap = gap_of(r, q, full, sub.y, alpha, n)
+        if gap == float("inf"):
+            return None
         if infeasible == 0 or gap <= min(tol, _TINY):
             return Iterate(full, r, q, gap)
         failures += fewest is not None and infeasible >= fewest

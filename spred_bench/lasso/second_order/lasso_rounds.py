@@ -34,7 +34,7 @@ class Target:
     level: float
     sigma: float | None = None
     gap: float = float("inf")
-    best: float = float("inf")
+    best: tuple[float, Tensor, Tensor, Tensor] | None = None
     value: float = float("inf")
     stalled: int = 0
     planned: float | None = None
@@ -79,31 +79,35 @@ def start_targets(space: Workspace, Y: Tensor, starts: Tensor | None, alpha: flo
 def advance(space: Workspace, targets: list[Target], alpha: float, tol: float, max_iter: int, callback=None) -> int:
     """Rounds until every target's relative gap at alpha is at most tol or stops falling; their number."""
     for target in targets:
-        target.best, target.value, target.stalled = float("inf"), float("inf"), 0
+        target.best, target.value, target.stalled = None, float("inf"), 0
     for rounds in range(max_iter + 1):
         for target in targets:
             _certify(target, alpha)
-        pending = [t for t in targets if t.gap > tol and t.stalled < 4]
+        pending = [t for t in targets if (t.gap > tol or t.level > alpha) and t.stalled < 4]
         if not pending or rounds == max_iter:
             break
         partial = [_round(space, target, alpha, tol, callback) for target in pending]
         _correlate_all(space, [t for t, columns in zip(pending, partial, strict=True) if columns is not None])
         for target, fresh in zip(pending, partial, strict=True):
             if fresh is not None and len(fresh[0]):
-                _sharpen(space, target, alpha, *fresh)
+                columns, q = fresh
+                target.q[columns] = q
+    for target in targets:
+        target.gap, target.w, target.r, target.q = target.best
     return rounds
 
 
 def _certify(target: Target, alpha: float) -> None:
     n = len(target.y)
-    target.gap = 0.0
-    if bool(target.y.any()):
-        target.gap = gap_of(target.r, target.q, target.w, target.y, alpha, n)
+    target.gap = gap_of(target.r, target.q, target.w, target.y, alpha, n)
+    falls = target.best is None or target.gap < target.best[0]
+    if falls:
+        target.best = target.gap, target.w, target.r, target.q
     if target.level <= alpha:  # an exact minimum on more columns lowers the objective, but not always the gap
-        value = float(target.r @ target.r) / (2 * n) + alpha * float(target.w.abs().sum())
-        falls = target.gap < target.best or value < target.value * (1 - _LEAST_FALL)
+        value = _objective(target.r, target.w, alpha)
+        falls = falls or value < target.value * (1 - _LEAST_FALL)
         target.stalled = 0 if falls else target.stalled + 1
-        target.best, target.value = min(target.best, target.gap), min(target.value, value)
+        target.value = min(target.value, value)
 
 
 def _round(space: Workspace, target: Target, alpha: float, tol: float, callback):
@@ -115,7 +119,7 @@ def _round(space: Workspace, target: Target, alpha: float, tol: float, callback)
     p = space.design.shape[1]
     again = target.level <= alpha and target.sigma is not None
     sigma = max(FIRST_SIGMA, target.sigma / 9) if again else FIRST_SIGMA
-    target.level = _next_level(space, target, alpha)
+    target.level = alpha if target.gap <= tol else _next_level(space, target, alpha)
     ws = _choose(space, target)
     final, whole = target.level <= alpha, len(ws.columns) == p
     goal = EARLY_GAP if not final else tol if whole else max(0.3 * tol, EARLY_GAP * min(target.gap, 1.0))
@@ -125,9 +129,7 @@ def _round(space: Workspace, target: Target, alpha: float, tol: float, callback)
         full[ws.columns] = w
         callback(full.cpu().numpy())
 
-    # increments of q would carry the rounding of a float32 pass into the certificate: start from float64
-    q = target.q[ws.columns] if "float64" in str(space.design.X.dtype) else ws.rows @ target.r / len(target.r)
-    start = Iterate(target.w[ws.columns], target.r, q)
+    start = Iterate(target.w[ws.columns], target.r, target.q[ws.columns])
     here, target.sigma = minimize_on(
         ws,
         start,
@@ -168,9 +170,15 @@ def _extrapolate(space: Workspace, target: Target, ws: WorkingSet, here) -> bool
         return False
     moved = here.w[active] + (target.level - target.planned) * slope
     moved = torch.where(moved * sign > 0, moved, 0.0)
-    target.w[ws.columns[active]] = moved
-    target.r = target.y - ws.rows.index_select(0, active).T @ moved
+    residual = target.y - ws.rows.index_select(0, active).T @ moved
+    if not _objective(residual, moved, target.planned) <= _objective(here.r, here.w, target.planned):
+        return False  # columns that nearly depend on one another: the slope is not to be trusted
+    target.w[ws.columns[active]], target.r = moved, residual
     return True
+
+
+def _objective(r: Tensor, w: Tensor, alpha: float) -> float:
+    return float(r @ r) / (2 * len(r)) + alpha * float(w.abs().sum())
 
 
 def _next_level(space: Workspace, target: Target, alpha: float) -> float:
@@ -221,18 +229,6 @@ def _correlate_all(space: Workspace, targets: list[Target]) -> None:
     Q = (correlate(space.design, torch.stack([t.r for t in targets], dim=1)) / n).T.contiguous()
     for target, q in zip(targets, Q, strict=True):
         target.q = q
-
-
-def _sharpen(space: Workspace, target: Target, alpha: float, columns: Tensor, q: Tensor) -> None:
-    """Put float64 correlations where the certificate looks: on the working set, and near alpha if X is float32."""
-    target.q[columns] = q
-    if "float64" in str(space.design.X.dtype):
-        return
-    close = target.q.abs() > 0.999 * alpha
-    close[columns] = False
-    rest = torch.nonzero(close).squeeze(1)
-    if 0 < len(rest) <= 4 * len(columns):
-        target.q[rest] = gather(space.design, rest) @ target.r / len(target.r)
 
 
 def refuse_non_finite(product: Tensor) -> None:

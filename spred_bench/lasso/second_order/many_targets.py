@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from spred_bench.lasso.duality import relative_gap
+from spred_bench.lasso.second_order.active_set import descend
 from spred_bench.lasso.second_order.compact import (
     CAPACITY,
     LEVEL_RATIO,
@@ -25,11 +26,11 @@ from spred_bench.lasso.second_order.compact import (
     certify,
     one_round,
 )
+from spred_bench.lasso.second_order.compiling import compiled
 from spred_bench.lasso.second_order.design_matrix import Design
 from spred_bench.lasso.second_order.gram_cache import gram_matrix
 from spred_bench.lasso.second_order.joint import solve_jointly
 from spred_bench.lasso.second_order.lasso_rounds import refuse_non_finite
-from spred_bench.lasso.second_order.path_following import compiled, follow
 
 _SMALL_GRAM = 2000  # columns whose inner products are formed whatever n is
 _GRAM_PAYS = 30  # with at least p over that many targets, all inner products are formed once
@@ -131,7 +132,7 @@ def _advance(first, last, rows, Y, B, alpha, tol, rounds, state):
             continue
         y, w, r, q, yy = Y[t], state.W[t], state.R[t], state.Q[t], np.dot(Y[t], Y[t])
         state.gaps[t] = certify(r, q, w, yy, alpha, n)
-        if state.gaps[t] <= tol:
+        if state.gaps[t] <= tol and state.levels[t] <= alpha:
             state.pending[t] = False
             continue
         size, active = state.counts[t]
@@ -141,12 +142,13 @@ def _advance(first, last, rows, Y, B, alpha, tol, rounds, state):
         at = one_round(rows, y, B[t], q, alpha, Standing(state.levels[t], size, active, rounds), nothing, held, w, r)
         state.levels[t], state.counts[t, 0], state.counts[t, 1] = at.level, at.size, at.active
         if at.size < 0:
-            state.pending[t], state.gaps[t] = False, np.inf
+            state.pending[t] = False
+            state.gaps[t] = state.gaps[t] if state.gaps[t] <= tol else np.inf
 
 
 @compiled
 def solve_in_gram(first, last, gram, B, squares, alpha, coef, gaps):
-    """Lasso of targets `first` to `last` from X'X/n (p, p), X'Y/n as rows (m, p) and |y|^2/n (m,), by `follow`.
+    """Lasso of targets `first` to `last` from X'X/n (p, p), X'Y/n as rows (m, p) and |y|^2/n (m,), by `descend`.
 
     Fills coef (m, p) and the relative duality gaps (m,) in place; infinite where many columns come into play.
     """
@@ -161,7 +163,7 @@ def solve_in_gram(first, last, gram, B, squares, alpha, coef, gaps):
         w, reached, level = np.zeros(len(b)), True, top
         while reached and level > alpha:
             level = max(alpha, LEVEL_RATIO * level)
-            w, reached = follow(gram, b, level, w, 2 * MOST_ACTIVE)
+            w, reached = descend(gram, b, level, w, 2 * MOST_ACTIVE)
         if not reached:
             continue
         q = b.copy()

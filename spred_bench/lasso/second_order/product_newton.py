@@ -20,11 +20,12 @@ plain Newton on balanced factors kept wrong signs (gap 0.1).
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
-from spred_bench.lasso.second_order.exchange import exchange
+from spred_bench.lasso.second_order.exchange import exchange, settle
 from spred_bench.lasso.second_order.gram_cache import GramCache, solve_positive
 from spred_bench.lasso.second_order.landing import land
 from spred_bench.lasso.second_order.subproblem import (
@@ -40,6 +41,9 @@ from spred_bench.lasso.second_order.subproblem import (
 SMALL_SYSTEM = 500  # below this many columns a factorisation is cheaper than conjugate gradients
 DIRECT_ABOVE = 10.0  # prox steps longer than this many inverse curvatures make conjugate gradients slow
 SIGMA_GROWTH = 3.0  # each proximal step is this much longer than the one before
+SIGMA_MOST = 1e8  # longer ones lose their systems to rounding where columns depend on one another
+PATIENT = 100.0  # steps longer than this that do not lower the gap are failures,
+FAILURES = 5  # and after this many in a row the damped steps are given up
 INNER_FLOOR = 0.1  # a proximal step need not be solved to better than this fraction of the gap
 
 
@@ -64,8 +68,8 @@ def minimize_on(
         if report is not None:
             report(exchanged.w)
         return exchanged, sigma
-    here, r, q, target = start, start.r, start.q, None
-    w = start.w
+    w, r, q, target = start.w, start.r, start.q, None
+    best, failures = replace(start, gap=gap_of(r, q, w, y, alpha, n)), 0
     for _ in range(max_outer):
         before = w
         w, r, q, mismatch = _proximal_newton(sub, w, r, q, sigma, target)
@@ -73,21 +77,30 @@ def minimize_on(
         exact = error < 1e-11
         here = Iterate(w, r - mismatch, q if exact else q - (ws.rows @ mismatch) / n)
         here.gap = gap_of(here.r, here.q, w, y, alpha, n)
+        failures = 0 if here.gap < best.gap else failures + (sigma > PATIENT)
+        best = here if here.gap < best.gap else best
         target = max(0.1 * error, INNER_FLOOR * here.gap)
         if report is not None:
             report(w)
-        if here.gap <= tol:
+        if here.gap == float("inf") or failures >= FAILURES:
             break
         k, changed = int((w != 0).sum()), int(((before != 0) != (w != 0)).sum())
         if 0 < k < n and (k <= SMALL_SYSTEM or changed <= 0.15 * k):
             landed = land(sub, w, tol)
-            if landed is not None:
-                here = landed
+            if landed is not None and landed.gap <= max(tol, best.gap):
+                best = landed
                 if report is not None:
-                    report(here.w)
+                    report(best.w)
                 break
-        sigma *= SIGMA_GROWTH
-    return here, sigma
+        if best.gap <= tol:
+            break
+        sigma = min(sigma * SIGMA_GROWTH, SIGMA_MOST)
+    if best.gap > tol:  # the damped steps failed: rank-deficient columns, or an accuracy that rounding forbids
+        settled = settle(sub, best)
+        best = settled if settled.gap < best.gap else best
+        if report is not None:
+            report(best.w)
+    return best, sigma
 
 
 def _proximal_newton(sub: Subproblem, center: Tensor, r: Tensor, q: Tensor, sigma: float, target, max_steps=25):

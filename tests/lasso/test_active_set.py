@@ -6,11 +6,11 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from spred_bench.lasso.second_order import newton
+from spred_bench.lasso.second_order.active_set import descend
 from spred_bench.lasso.second_order.compact import is_small, solve_compact
 from spred_bench.lasso.second_order.design_matrix import correlate, gather, with_rows, wrap_design
 from spred_bench.lasso.second_order.gram_cache import GramCache
 from spred_bench.lasso.second_order.path import lasso_path
-from spred_bench.lasso.second_order.path_following import follow
 
 
 def violation(gram, b, alpha, w):
@@ -35,7 +35,7 @@ def test_wide_problems_reach_the_optimality_conditions(n, c, fraction, seed):
     X, y = correlated(n, c, seed)
     gram, b = X.T @ X / n, X.T @ y / n
     alpha = fraction * np.abs(b).max()
-    w, reached = follow(gram, b, alpha, np.zeros(c), 20 * min(n, c) + 100)
+    w, reached = descend(gram, b, alpha, np.zeros(c), 20 * min(n, c) + 100)
     assert reached
     assert violation(gram, b, alpha, w) < 1e-8
     assert np.count_nonzero(w) <= n
@@ -45,10 +45,10 @@ def test_any_start_leads_to_the_same_minimum():
     X, y = correlated(60, 50, 0)
     gram, b = X.T @ X / 60, X.T @ y / 60
     alpha = 0.05 * np.abs(b).max()
-    cold, _ = follow(gram, b, alpha, np.zeros(50), 1000)
+    cold, _ = descend(gram, b, alpha, np.zeros(50), 1000)
     rng = np.random.default_rng(1)
     for start in (cold, -cold, rng.standard_normal(50), rng.standard_normal(50) * (rng.random(50) < 0.2)):
-        w, reached = follow(gram, b, alpha, start, 1000)
+        w, reached = descend(gram, b, alpha, start, 1000)
         assert reached
         np.testing.assert_allclose(w, cold, atol=1e-9)
 
@@ -57,7 +57,7 @@ def test_equal_columns_share_one_place():
     X, y = correlated(40, 10, 2, rho=0.3)
     X = np.hstack([X, X, -X])
     gram, b = X.T @ X / 40, X.T @ y / 40
-    w, reached = follow(gram, b, 0.01, np.zeros(30), 500)
+    w, reached = descend(gram, b, 0.01, np.zeros(30), 500)
     assert reached
     assert violation(gram, b, 0.01, w) < 1e-8
 
@@ -65,7 +65,7 @@ def test_equal_columns_share_one_place():
 def test_gives_up_when_it_may_not_take_more_turns():
     X, y = correlated(60, 50, 0)
     gram, b = X.T @ X / 60, X.T @ y / 60
-    assert not follow(gram, b, 1e-3 * np.abs(b).max(), np.zeros(50), 3)[1]
+    assert not descend(gram, b, 1e-3 * np.abs(b).max(), np.zeros(50), 3)[1]
 
 
 @pytest.mark.parametrize("n, p", [(50, 3000), (120, 900), (400, 30)])
