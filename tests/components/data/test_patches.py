@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from spred_bench.components.data import image_array, patch_folder, photographs
+from spred_bench.components.data import patch_file, patch_folder, photographs
 from spred_bench.components.data.grey import read_grey, to_grey
 from spred_bench.components.data.patches import Found, cut, draw, split
 from spred_bench.components.data.whitening import one_over_f, zca_matrix
@@ -155,24 +155,24 @@ def test_arrays_of_the_users(tmp_path):
     np.save(tmp_path / "images.npy", images)
     np.savez(tmp_path / "images.npz", pictures=np.stack([images] * 3, axis=-1))
     settings = {"n_patches": 100, "n_held_out": 20, "side": 8}
-    plain = image_array.Source(path=Path("images.npy"), data_dir=tmp_path, **settings).load(0)
-    colour = image_array.Source(path=tmp_path / "images.npz", key="pictures", **settings)
+    plain = patch_file.Source(path=Path("images.npy"), data_dir=tmp_path, **settings).load(0)
+    colour = patch_file.Source(path=tmp_path / "images.npz", key="pictures", **settings)
     np.testing.assert_allclose(colour.load(0).train, plain.train, atol=1e-4)
     assert len(colour.provenance()["sha256"]) == 64
     with pytest.raises(UserError, match=r"data.key=images: .* holds pictures"):
-        image_array.Source(path=tmp_path / "images.npz", **settings).check()
+        patch_file.Source(path=tmp_path / "images.npz", **settings).check()
     np.save(tmp_path / "flat.npy", np.zeros(9))
     with pytest.raises(UserError, match=r"float64 of shape \(9,\); expected images"):
-        image_array.Source(path=tmp_path / "flat.npy").check()
+        patch_file.Source(path=tmp_path / "flat.npy").check()
     np.save(tmp_path / "objects.npy", np.array([{}]))
     with pytest.raises(UserError, match=r"is no \.npy or \.npz file of numbers"):
-        image_array.Source(path=tmp_path / "objects.npy").check()
+        patch_file.Source(path=tmp_path / "objects.npy").check()
     images[1, 2, 3] = np.nan
     np.save(tmp_path / "nan.npy", images)
-    assert image_array.Source(path=tmp_path / "nan.npy", **settings).load(0).skipped == {"image 1": "holds NaN or inf"}
+    assert patch_file.Source(path=tmp_path / "nan.npy", **settings).load(0).skipped == {"image 1": "holds NaN or inf"}
     np.save(tmp_path / "nan.npy", images * np.nan)
     with pytest.raises(UserError, match="none of 6 images is of use; image 0: holds NaN"):
-        image_array.Source(path=tmp_path / "nan.npy", **settings).check()
+        patch_file.Source(path=tmp_path / "nan.npy", **settings).check()
 
 
 def test_one_image_too_small_to_hold_anything_out():
