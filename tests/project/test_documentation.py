@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from paths import ROOT
+from spred_bench.reporting import labels
 
 GUIDES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 EXTENDING = ROOT / "docs" / "extending.md"
@@ -60,18 +61,24 @@ def test_ten_lines_put_spred_into_a_model():
     assert len(example.strip().splitlines()) <= 10
 
 
+def files(*folders: str) -> dict[str, str]:
+    """{path: content} of the files that docs/extending.md shows below `folders`."""
+    shown = [text for language in ("python", "yaml") for text in blocks(EXTENDING, language) if text.startswith("# ")]
+    named = dict(text.removeprefix("# ").split("\n", 1) for text in shown)
+    return {name: content for name, content in named.items() if name.split("/")[0] in folders}
+
+
 @pytest.fixture(scope="module")
 def extended(tmp_path_factory):
-    """A copy of the package with every file that docs/extending.md shows."""
+    """A copy of the package with every file of it that docs/extending.md shows."""
     root = tmp_path_factory.mktemp("extended")
     for folder in ("spred_bench", "configs"):
         shutil.copytree(ROOT / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    files = [text for language in ("python", "yaml") for text in blocks(EXTENDING, language) if text.startswith("# ")]
-    for text in files:
-        name, _, content = text.removeprefix("# ").partition("\n")
+    added = files("spred_bench", "configs")
+    for name, content in added.items():
         assert not (root / name).exists() and (root / name).parent.is_dir(), f"{name} in docs/extending.md"
         (root / name).write_text(content)
-    assert len(files) == 21
+    assert len(added) == 21
     return root
 
 
@@ -102,6 +109,11 @@ def told(extended, tmp_path_factory) -> tuple[Path, dict[str, str]]:
     """The folder in which every command of the guide ran, and what each printed."""
     folder = tmp_path_factory.mktemp("commands")
     expression_files(folder)
+    own = files("my_methods.py", "mine")
+    assert len(own) == 2
+    for name, content in own.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(content)
     printed = {}
     for command in (line for text in blocks(EXTENDING, "sh") for line in text.splitlines()):
         result = run(extended, folder, command)
@@ -115,20 +127,20 @@ def test_files_of_the_guide_make_components_that_run(extended, told):
     assert list(folder.glob("results/shrinkage/*/shrinkage.png"))
     assert re.search(r"holds +A weight whose least squares value", "".join(printed.values()))
     listed = run(extended, folder, "spred-bench list").stdout.split()
-    written = [text.split("\n")[0] for text in blocks(EXTENDING, "yaml") if text.startswith("# configs/")]
-    assert len(written) == 9 and {Path(name).stem for name in written} <= set(listed)
+    assert {Path(name).stem for name in files("configs")} <= set(listed)
 
 
-def test_a_method_of_two_files_runs_in_both_tasks(extended, told):
+def test_two_files_from_outside_run_in_both_tasks(told):
     folder, _ = told
-    kappas = {}
+    rows = {}
     for task in ("pruning", "node_sparsity"):
-        rows = pd.concat(map(pd.read_csv, (folder / "results" / task).glob("*/records.csv")))
-        kappas[task] = set(rows.loc[rows["method"] == "plain_l1", "kappa"].dropna())
-    assert kappas["pruning"] == {3e-4, 3e-3}  # those that it declares
-    assert len(kappas["node_sparsity"]) == 2
-    script = "from spred_bench.reporting.labels import label; print(label('method', 'plain_l1'))"
-    assert python(extended, folder, script).stdout == "L1 by subgradient\n"
+        table = pd.concat(pd.read_csv(path, low_memory=False) for path in folder.glob(f"results/{task}/*/records.csv"))
+        rows[task] = table[table["method"] == "elastic"].dropna(subset="kappa")
+    assert set(rows["pruning"]["kappa"]) == {3e-4, 3e-3}  # those that the class declares
+    assert rows["node_sparsity"]["kappa"].nunique() == 2
+    for table in rows.values():
+        labels.learn_beside(folder / "results" / table["task"].iloc[0])
+    assert labels.label("method", "elastic") == "L1 and decay"
 
 
 def test_examples_of_the_guide_run_with_its_files(extended, tmp_path):
