@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from spred_bench import __version__
-from spred_bench.reporting import plots
+from spred_bench.reporting import labels, plots
 from spred_bench.reporting.claims import evidence, printing, rules, verdicts
 from spred_bench.reporting.claims.evidence import Folder
 from spred_bench.running import records
@@ -42,6 +42,8 @@ def page(results: Path) -> str:
 
 def _folder(folder: Folder) -> dict:
     """What one experiment shows: its figures, and how each of its runs was made."""
+    for manifest in folder.manifests.values():
+        labels.learn(manifest.get("config", {}))
     return {
         "name": folder.name,
         "figures": [
