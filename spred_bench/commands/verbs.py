@@ -9,17 +9,56 @@ from spred_bench.errors import UserError
 from spred_bench.running import listing
 from spred_bench.system.files import write_atomic
 
+_RESULTS_HELP = "folder of results (default: those of the reference)"
+
 
 class _Parser(argparse.ArgumentParser):
+    """Takes key=value, as a run does, for every argument that it knows: results_dir=x is --results-dir x."""
+
     def error(self, message):
         raise UserError(f"{self.prog.split()[-1]}: {message}")
+
+    def parse_args(self, words):
+        """The words as argparse gives them, options and others in any order. UserError for a wrong one."""
+        return self.parse_intermixed_args(self._as_flags(words))
+
+    def _as_flags(self, words: list[str]) -> list[str]:
+        actions = {action.dest: action for action in self._actions}
+        found, taken = [], False  # the words after --where are conditions, also those that look like arguments
+        for word in words:
+            taken = word == "--where" or (taken and not word.startswith("--"))
+            key, equals, value = word.partition("=")
+            if taken or not equals or not key.isidentifier() or "override" in actions:
+                found.append(word)
+            elif key not in actions:
+                known = ", ".join(f"{name}=..." for name in actions if name != "help")
+                self.error(f"takes no {key}=...; it takes {known or 'nothing'}")
+            elif actions[key].nargs == 0:
+                found += [actions[key].option_strings[0]] if value.lower() == "true" else []
+            else:
+                values = value[1:-1].split(",") if value[:1] == "[" and value[-1:] == "]" else [value]
+                flag = actions[key].option_strings[:1]
+                found += [part for one in values for part in (*flag, one)]
+        return found
 
 
 def run(verb: str, words: list[str]) -> int:
     """Run one verb. Raises UserError for an unknown one or wrong arguments."""
     if verb not in _VERBS:
+        if any(verb in names for names in listing.groups().values()):
+            raise UserError(listing.bare_word(verb))
         raise UserError(f"unknown verb '{verb}'; {contract.suggest(verb, _VERBS)}, or key=value as in task=...")
-    return _VERBS[verb](_Parser(prog=f"spred-bench {verb}", description=_VERBS[verb].__doc__), words)
+    folder, words = _config_dir(words)
+    with listing.with_folder(folder):
+        return _VERBS[verb](_Parser(prog=f"spred-bench {verb}", description=_VERBS[verb].__doc__), words)
+
+
+def _config_dir(words: list[str]) -> tuple[str | None, list[str]]:
+    """(the folder of --config-dir, which every verb takes, the other words)."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--config-dir", "-cd")
+    known, rest = parser.parse_known_args(words)
+    return known.config_dir, rest
 
 
 def _list(parser, words) -> int:
@@ -86,7 +125,7 @@ def _claims(parser, words) -> int:
     """Judge every claim of the paper by collected rows; writes claims.csv. A missing measurement is no pass."""
     from spred_bench.reporting.claims import evidence, printing, rules, verdicts
 
-    parser.add_argument("results", nargs="?", type=Path, help=f"folder of results (default: {evidence.REFERENCE})")
+    parser.add_argument("results_dir", metavar="results", nargs="?", type=Path, help=_RESULTS_HELP)
     parser.add_argument("--output", type=Path, default=Path("claims.csv"), help="the table (default: claims.csv)")
     parser.add_argument("--paper", action="store_true", help="list the runs at the paper's size instead")
     options = parser.parse_args(words)
@@ -94,7 +133,7 @@ def _claims(parser, words) -> int:
     if options.paper:
         print(printing.show_paper_runs(experiments))
         return 0
-    folders = evidence.read(options.results or evidence.REFERENCE)
+    folders = evidence.read(options.results_dir or evidence.REFERENCE)
     table = verdicts.judge(experiments, folders)
     print(printing.show(table))
     if smoke := sum(int((folder.records["scale"] == "smoke").sum()) for folder in folders):
@@ -108,10 +147,10 @@ def _report(parser, words) -> int:
     from spred_bench.commands import report
     from spred_bench.reporting.claims import evidence
 
-    parser.add_argument("results", nargs="?", type=Path, help=f"folder of results (default: {evidence.REFERENCE})")
+    parser.add_argument("results_dir", metavar="results", nargs="?", type=Path, help=_RESULTS_HELP)
     parser.add_argument("--output", type=Path, default=Path("report.html"), help="default: report.html")
     options = parser.parse_args(words)
-    _write_text(options.output, report.page(options.results or evidence.REFERENCE))
+    _write_text(options.output, report.page(options.results_dir or evidence.REFERENCE))
     return 0
 
 
@@ -141,9 +180,8 @@ def _prepare(parser, words) -> int:
     from spred_bench.running import composition
 
     parser.add_argument("override", nargs="*", help="as for a run: task=..., data=..., data_dir=...")
-    parser.add_argument("--config-dir", help="a folder of configurations beside those of the program, as for a run")
-    options = parser.parse_intermixed_args(words)
-    preparing.prepare(composition.resolved(options.override, options.config_dir))
+    options = parser.parse_args(words)
+    preparing.prepare(composition.resolved(options.override))
     return 0
 
 

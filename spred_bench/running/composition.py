@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+import yaml
 from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
 from hydra.types import RunMode
@@ -97,11 +98,13 @@ def _composing():
             yield
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(words.one_line(error)) from None
+    except yaml.YAMLError as error:
+        raise UserError(" ".join(str(error).split())) from None
 
 
 def _composed(name: str, fixed: list[str], typed: set[str]):
     """(the configuration without hydra's part, hydra's part), nothing in it naming code that was not typed."""
-    cfg = compose(name, fixed, return_hydra_config=True)
+    cfg = compose(name, [*fixed, *words.search_path()], return_hydra_config=True)
     code_names.require_typed(cfg, typed)
     hydra = cfg.hydra
     with open_dict(cfg):
@@ -109,19 +112,18 @@ def _composed(name: str, fixed: list[str], typed: set[str]):
     return cfg, hydra
 
 
-def resolved(overrides: list[str], extra_dir: str | None = None) -> dict:
-    """The configuration that the words of a command (key=value) make, with the files of `extra_dir` (--config-dir) as
-    well; nothing built yet. Raises UserError."""
+def resolved(overrides: list[str]) -> dict:
+    """The configuration that the words of a command (key=value) make; nothing built yet. Raises UserError."""
     with _composing():
         overrides = words.quoted(overrides)
-        fixed, _ = words.split(overrides, extra_dir)
+        fixed, _ = words.split(overrides)
         return plain(_composed("config", fixed, words.typed_keys(overrides))[0])
 
 
 def require_composable(options: argparse.Namespace) -> None:
     """UserError unless the words of a command compose, whatever their values."""
     with _composing():
-        fixed, _ = words.split(options.overrides, options.config_dir)
+        fixed, _ = words.split(options.overrides)
         _composed(options.config_name or "config", fixed, words.typed_keys(options.overrides))
 
 
@@ -133,7 +135,7 @@ def check(options: argparse.Namespace) -> Plans:
     name, plans = options.config_name or "config", Plans()
     with _composing():
         typed = words.typed_keys(options.overrides)
-        fixed, axes = words.split(options.overrides, options.config_dir)
+        fixed, axes = words.split(options.overrides)
         full, hydra = _composed(name, fixed, typed)
         launcher = OmegaConf.to_container(hydra.launcher)
         _require_sensible(launcher)

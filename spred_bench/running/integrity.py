@@ -79,9 +79,9 @@ def restore_records(plan, directory: RunDirectory, manifest: Mapping, report: Ca
     if manifest.get("status") != "done" or missing_cells(manifest, directory.counts()):
         return  # it will be written at the end in any case
     expected = directory.table(plan.task.key_columns)
-    if path.exists() and path.read_bytes() == expected.encode():
+    if path.is_file() and path.read_bytes() == expected.encode():
         return
-    if path.exists():
+    if path.exists() or path.is_symlink():
         with files.writing(path):
             os.replace(path, path.with_suffix(".csv.damaged"))
         report(
@@ -115,6 +115,6 @@ def _require_equal(path, found, wanted) -> None:
 
 def _read_yaml(path):
     try:
-        return yaml.load(path.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except (yaml.YAMLError, UnicodeDecodeError):
+        return yaml.load(files.read_regular(path), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except (OSError, yaml.YAMLError, UnicodeDecodeError):
         raise UserError(f"{path}: is not readable yaml; {_MENDING}") from None

@@ -18,7 +18,7 @@ def with_folder(folder: str | None) -> Iterator[None]:
     if folder is not None and not Path(folder).is_dir():
         raise UserError(f"--config-dir {folder}: not a folder")
     before = list(_own)
-    _own[:] = [] if folder is None else [Path(folder).absolute()]
+    _own[:] = before if folder is None else [Path(folder).absolute()]
     try:
         yield
     finally:
@@ -37,6 +37,12 @@ def groups() -> dict[str, list[str]]:
         if path.parent.name != "hydra":
             found.setdefault(path.parent.name, set()).add(path.stem)
     return {group: sorted(found[group]) for group in sorted(found)}
+
+
+def bare_word(word: str) -> str:
+    """What to say of a word that is neither a verb nor key=value."""
+    found = [f"{group}={word}" for group, names in groups().items() if word in names]
+    return f"{word}: expected key=value" + (f"; did you mean {' or '.join(found)}?" if found else "")
 
 
 def yaml_of(group: str, name: str) -> Path | None:
@@ -115,7 +121,10 @@ Keys of every task
   A list where one value is expected makes a grid: data.gaussian.n_features=[100,1000]
   The same command again runs what is missing, failed or was interrupted, and nothing else.
 
-Verbs (each explains itself with --help)
+Your own components: a folder with solver/my.yaml and the module that it names
+  spred-bench --config-dir mine allow=[my_solvers] solver=my
+
+Verbs (each explains itself with --help, and takes key=value as a run does: collect results_dir=mine)
   list [GROUP]   info NAME         what there is
   doctor         prepare task=...  examine this machine; fetch data (nothing else downloads)
   collect [TASK] plot FILE         merge the runs of a task; draw figures

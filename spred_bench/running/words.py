@@ -3,7 +3,6 @@
 import argparse
 import re
 from collections.abc import Sequence
-from pathlib import Path
 
 from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -13,7 +12,7 @@ from omegaconf.errors import MissingMandatoryValue
 
 from spred_bench.components import contract
 from spred_bench.errors import UserError
-from spred_bench.running import plan
+from spred_bench.running import listing, plan
 from spred_bench.running.listing import groups
 
 # Launchers that come with an extra of the package.
@@ -60,7 +59,7 @@ def quoted(words: Sequence[str]) -> list[str]:
 
 def _quoted(word: str) -> str:
     if "=" not in word and not word.startswith("~"):
-        raise UserError(bare_word(word))
+        raise UserError(listing.bare_word(word))
     try:
         OverridesParser.create().parse_override(word)
     except HydraException:
@@ -69,18 +68,12 @@ def _quoted(word: str) -> str:
     return word
 
 
-def bare_word(word: str) -> str:
-    """What to say of a word that is neither a verb nor key=value."""
-    found = [f"{group}={word}" for group, names in groups().items() if word in names]
-    return f"{word}: expected key=value" + (f"; did you mean {' or '.join(found)}?" if found else "")
-
-
 def typed_keys(words: Sequence[str]) -> set[str]:
     """The keys that the words of a command set."""
     return {override.key_or_group for override in OverridesParser.create().parse_overrides(list(words))}
 
 
-def split(words: list[str], extra_dir: str | None = None) -> tuple[list[str], dict[str, list[str]]]:
+def split(words: list[str]) -> tuple[list[str], dict[str, list[str]]]:
     """The overrides of a command: (those with one value, {override with several: one override per value})."""
     fixed, axes = [], {}
     for override in OverridesParser.create().parse_overrides(words):
@@ -98,10 +91,13 @@ def split(words: list[str], extra_dir: str | None = None) -> tuple[list[str], di
             split(axes[override.input_line] if group else [])  # refuses what is no name
         else:
             fixed.append(override.input_line)
-    if extra_dir is not None:
-        path = QuotedString(f"file://{Path(extra_dir).absolute()}", Quote.double).with_quotes()
-        fixed.append(f"hydra.searchpath=[{path}]")
     return fixed, axes
+
+
+def search_path() -> list[str]:
+    """The override that lets hydra find the user's own configurations."""
+    paths = [QuotedString(f"file://{folder}", Quote.double).with_quotes() for folder in listing.own_folders()]
+    return [f"hydra.searchpath=[{','.join(paths)}]"] if paths else []
 
 
 def _is_name(value) -> bool:

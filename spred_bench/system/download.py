@@ -18,6 +18,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from spred_bench.errors import UserError
+from spred_bench.system.files import regular, write_atomic
 
 _BLOCK = 1 << 16
 _TIMEOUT_S = 30.0
@@ -41,14 +42,16 @@ def fetch(
     *,
     attempts: int = 4,
     pause_s: float = 1.0,
+    examine: Callable[[Path], None] = lambda path: None,
     report: Callable[[str], None] = print,
 ) -> Path:
     """`target`, downloaded from the first of `urls` that gives a file of this SHA-256; kept if it is there already.
 
     Each address is tried `attempts` times, the pause doubling. What has come stays in `target`.part and is continued.
     Where nobody knows the checksum beforehand (None), that of the first download is recorded in `target`.sha256 and
-    holds from then on; the caller examines what has come. Raises UserError, which names the place for a copy brought by
-    hand.
+    holds from then on. `examine(path)` looks at what has come before it gets its name and its record, and raises
+    ValueError or UserError where that is not the file wanted.
+    Raises UserError, which names the place for a copy brought by hand.
     """
     known = sha256 or recorded_checksum(target)
     by_hand = f"or put a copy {f'with SHA-256 {known} ' if known else ''}at {target}"
@@ -63,7 +66,7 @@ def fetch(
     for url in urls:
         for attempt in range(attempts):
             try:
-                _download(url, target, known)
+                _download(url, target, known, examine)
                 if not known:
                     _record(target)
             except _Broken as broken:
@@ -95,7 +98,7 @@ def recorded_checksum(path: Path) -> str | None:
 
 
 def _record(path: Path) -> None:
-    _record_of(path).write_text(f"{checksum(path)}  {path.name}\n")  # as `sha256sum -c` reads it
+    write_atomic(_record_of(path), f"{checksum(path)}  {path.name}\n")  # as `sha256sum -c` reads it
 
 
 def _record_of(path: Path) -> Path:
@@ -119,19 +122,29 @@ class _SafeRedirects(urllib.request.HTTPRedirectHandler):
         return super().redirect_request(request, file, code, message, headers, url)
 
 
-def _download(url: str, target: Path, sha256: str | None) -> None:
+def _download(url: str, target: Path, sha256: str | None, examine: Callable[[Path], None]) -> None:
     """One attempt. _Broken where the network is to blame; OSError where the disk is."""
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f"{target.name}.part")
     have = part.stat().st_size if part.exists() else 0
     with contextlib.closing(_open(url, have, part)) as answer:
+        if answer.headers.get_content_type() == "text/html":
+            raise _Broken("sends a web page where a file was asked for (a proxy, a login?)", again=False)
         if answer.status != 206:  # the server sends the whole file, whatever was asked
             have = 0
-        total = answer.headers.get("Content-Length")
-        _copy(answer, part, have, None if total is None else have + int(total), target.name)
+        elif not answer.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
+            part.unlink(missing_ok=True)
+            raise _Broken("the server sends another part than was asked for; starting over")
+        length = answer.headers.get("Content-Length", "")
+        _copy(answer, part, have, have + int(length) if length.isdecimal() else None, target.name)
     if sha256 not in (None, checksum(part)):
         part.unlink()
         raise _Broken(f"the file has another SHA-256 than {sha256}")
+    try:
+        examine(part)
+    except (UserError, ValueError) as error:
+        part.unlink()
+        raise _Broken(f"not the file: {error}", again=False) from None
     with open(part, "rb") as file:
         os.fsync(file.fileno())
     os.replace(part, target)
@@ -158,7 +171,7 @@ def _copy(answer, part: Path, have: int, total: int | None, name: str) -> None:
     from http.client import HTTPException
 
     _require_room(part.parent, (total or 0) - have)
-    with open(part, "ab" if have else "wb") as file, _progress(name, have, total) as advance:
+    with open(part, "ab" if have else "wb", opener=regular) as file, _progress(name, have, total) as advance:
         while True:
             try:
                 block = answer.read(_BLOCK)

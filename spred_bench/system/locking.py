@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from spred_bench.errors import Busy
+from spred_bench.system.files import read_regular, regular
 
 _TOUCH_EVERY_S = 30.0
 _ABANDONED_AFTER_S = 600.0
@@ -26,7 +27,7 @@ _TAKEN = (errno.EAGAIN, errno.EACCES)
 @contextlib.contextmanager
 def held(path: Path) -> Iterator[None]:
     """Hold the lock file `path` for the block. Busy, naming the owner, if another process has it."""
-    with open(path, "a+") as file:
+    with open(path, "a+", opener=regular) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -46,7 +47,7 @@ def held(path: Path) -> Iterator[None]:
 def is_held(path: Path) -> bool:
     """Whether some process holds the lock file `path` now."""
     try:
-        with open(path) as file:
+        with open(path, opener=regular) as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             return False
     except FileNotFoundError:
@@ -67,7 +68,7 @@ def _sign(file) -> None:
 def _owner(path: Path) -> str:
     """' (process 12 on node5)', as far as it is known."""
     with contextlib.suppress(OSError, ValueError):
-        host, pid = path.read_text().split()
+        host, pid = read_regular(path).decode().split()
         return f" (process {pid} on {host})"
     return ""
 
@@ -108,7 +109,7 @@ def _keep_fresh(path: Path, over: threading.Event) -> None:
 def _abandoned(path: Path) -> bool:
     """Whether the owner is known to be dead, or has not touched the file for long by the file server's own clock."""
     with contextlib.suppress(OSError, ValueError):
-        host, pid = path.read_text().split()
+        host, pid = read_regular(path).decode().split()
         if host == socket.gethostname() and not _alive(int(pid)):
             return True
     try:

@@ -6,15 +6,19 @@ with them: a lasso of 30 ms took 80 ms after a product in NumPy.
 """
 
 import contextlib
+import sys
 import time
-from functools import cache
+from functools import lru_cache
 
 _UNTIL_ASLEEP_S = 0.1
 
 
-@cache
-def _blas_of_numpy():
-    """The pools of NumPy's and SciPy's BLAS, looked for once, which takes milliseconds. None without threadpoolctl."""
+@lru_cache(maxsize=1)
+def _blas_pools(n_modules: int):
+    """The pools of every BLAS that is loaded. None without threadpoolctl.
+
+    Looking takes milliseconds: it is done again only where a module was imported since, which may have brought a BLAS.
+    """
     try:
         from threadpoolctl import ThreadpoolController
     except ImportError:
@@ -23,8 +27,8 @@ def _blas_of_numpy():
 
 
 def one_thread_for_numpy():
-    """Context in which NumPy's BLAS has one thread, so that its pool stays asleep."""
-    pools = _blas_of_numpy()
+    """Context in which every BLAS (NumPy's, SciPy's, SPAMS's) has one thread, so that its pool stays asleep."""
+    pools = _blas_pools(len(sys.modules))
     return contextlib.nullcontext() if pools is None else pools.limit(limits=1)
 
 

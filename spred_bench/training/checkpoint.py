@@ -23,6 +23,7 @@ import torch
 
 from spred_bench.errors import CheckpointMismatch
 from spred_bench.system import distributed
+from spred_bench.system.files import read_regular, regular
 from spred_bench.training.snapshot import ModelMismatch, load_tensors
 
 MAGIC = b"spred-checkpoint-1 "
@@ -80,7 +81,7 @@ class Checkpoints:
     def _write(self, path: Path, content: memoryview) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         temporary = self.folder / _TEMPORARY
-        with open(temporary, "wb") as file:
+        with open(temporary, "wb", opener=regular) as file:
             file.write(MAGIC + hashlib.sha256(content).hexdigest().encode() + b"\n")
             file.write(content)
             file.flush()
@@ -108,7 +109,10 @@ class Checkpoints:
         return sorted(self.folder.glob("step-*.pt"), reverse=True)
 
     def _read(self, path: Path) -> dict:
-        header, _, content = path.read_bytes().partition(b"\n")
+        try:
+            header, _, content = read_regular(path).partition(b"\n")
+        except OSError as error:
+            raise _Corrupt(error.strerror or str(error)) from None
         if not header.startswith(MAGIC):
             raise _Corrupt("not a checkpoint of this version")
         if header != MAGIC + hashlib.sha256(content).hexdigest().encode():

@@ -43,9 +43,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
             first = 0
         if first >= len(CONTENT):
             return self.send_error(416)
-        self.send_response(206 if first else 200)
-        self.send_header("Content-Length", str(len(CONTENT) - first))
+        self.send_response(206 if asked and what != "ignores ranges" else 200)
+        start = 0 if what == "begins at 0" else first
+        self.send_header("Content-Range", f"bytes {start}-{len(CONTENT) - 1}/{len(CONTENT)}")
+        self.send_header("Content-Length", "abc" if what == "no length" else str(len(CONTENT) - start))
+        self.send_header("Content-Type", "text/html" if what == "a page" else "application/octet-stream")
         self.end_headers()
+        first = start
         body = bytes(len(CONTENT)) if what == "other" else CONTENT
         self.wfile.write(body[first : first + 100_000] if what == "breaks off" else body[first:])
         self.close_connection = True
@@ -81,6 +85,8 @@ def fetch(server, tmp_path):
         (["breaks off", "ignores ranges"], [None, "bytes=100000-"]),
         ([503, 429, "whole"], [None, None, None]),
         (["other", "whole"], [None, None]),
+        (["breaks off", "begins at 0", "whole"], [None, "bytes=100000-", None]),
+        (["no length"], [None]),
     ],
 )
 def test_the_file_is_whole_and_checked_in_the_end(fetch, server, tmp_path, plan, asked):
@@ -114,6 +120,7 @@ def test_the_next_address_is_tried(fetch, server):
         ([404], "HTTP 404 Not Found"),
         ([500], "HTTP 500"),
         (["other"], "another SHA-256"),
+        (["a page"], "sends a web page where a file was asked for"),
         (["http://example.org/data.bin"], "redirected to http://example.org/data.bin: only https"),
     ],
 )
@@ -169,3 +176,24 @@ def test_an_unknown_checksum_is_recorded_and_then_required(server, tmp_path):
     server.plan = ["other"]
     with pytest.raises(UserError, match="another SHA-256"):
         fetch()
+
+
+@pytest.mark.parametrize("bad", ["a page", "other"])
+def test_a_bad_first_download_leaves_no_record(server, tmp_path, bad):
+    def examine(path):
+        if path.read_bytes() != CONTENT:
+            raise ValueError("other bytes")
+
+    def fetch(*plan):
+        server.plan, server.asked = plan, []
+        options = {"pause_s": 0.0, "examine": examine, "report": lambda line: None}
+        return download.fetch([server.url], tmp_path / "data.bin", None, **options)
+
+    with pytest.raises(UserError, match=r"a web page|not the file: other bytes"):
+        fetch(bad)
+    assert list(tmp_path.iterdir()) == []
+    assert fetch("whole").read_bytes() == CONTENT and download.recorded_checksum(tmp_path / "data.bin") == SHA256
+    (tmp_path / "data.bin").unlink()
+    (tmp_path / "data.bin.sha256").unlink()
+    fetch("breaks off", "begins at 0", "whole")
+    assert download.recorded_checksum(tmp_path / "data.bin") == SHA256

@@ -34,10 +34,13 @@ class Source(LocalFile):
 
     def prepare(self) -> None:
         """Fetch the file if it is missing, keep its checksum beside it, and check it."""
+        from spred_bench.components.data.soft import read_gds
+
         if self._found is None:
             folder = re.sub(r"\d{1,3}$", "nnn", self.accession)
             url = _ADDRESS.format(folder=folder, accession=self.accession)
-            fetch([url], self._folder / f"{self.accession}.soft.gz", sha256=None)
+            target = self._folder / f"{self.accession}.soft.gz"
+            fetch([url], target, sha256=None, examine=lambda path: read_gds(path, self.accession))
             del self._found
         self.check()
 

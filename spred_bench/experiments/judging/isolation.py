@@ -25,7 +25,7 @@ from spred_bench.experiments.judging.monitor import Monitor, Snapshot
 from spred_bench.experiments.judging.worker import warm_up
 from spred_bench.lasso import LassoProblem
 from spred_bench.system import signals
-from spred_bench.system.files import PACKAGE
+from spred_bench.system.files import PACKAGE, regular
 from spred_bench.system.threads import wait_for_idle_pools
 
 # How much longer than its limit a solver may be silent before it is killed: judging an iterate takes time too.
@@ -67,9 +67,10 @@ def _locked(folder: Path) -> int:
 def _remove_abandoned() -> None:
     """Designs take gigabytes, and nobody else would clear them away."""
     for lock in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*/{_LOCK}"):
-        with contextlib.suppress(OSError), open(lock) as file:  # held, another user's, or gone meanwhile
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(lock.parent, ignore_errors=True)
+        with contextlib.suppress(OSError), open(lock, opener=regular) as file:  # held, no file, or gone meanwhile
+            if os.fstat(file.fileno()).st_uid == os.getuid() and not lock.parent.is_symlink():
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(lock.parent, ignore_errors=True)
 
 
 def solve_here(solver, problem: LassoProblem, gap_targets: list[float], time_limit_s: float, device: str) -> dict:

@@ -117,7 +117,7 @@ def test_gds_is_found_or_the_fetching_command_is_named(write, tmp_path):
 def test_prepare_asks_geo_by_https_and_checks_what_came(tmp_path, monkeypatch):
     asked = []
 
-    def fetch(urls, target, sha256):
+    def fetch(urls, target, sha256, examine):
         asked.extend(urls)
         target.parent.mkdir(parents=True)
         target.write_bytes(gzip.compress(b"<html>too many requests</html>"))
