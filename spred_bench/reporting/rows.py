@@ -1,6 +1,7 @@
 """The table of records, long and tidy, one measurement a row: its fixed columns, its words, and the cell of a row.
 
-run_id, task, dataset, method, seed, <the task's own key columns>, step, time_s, split, metric, value, status, note
+run_id, task, dataset, method, seed, <the task's own key columns>, step, time_s, threads, split, metric, value, status,
+note
 """
 
 from collections.abc import Mapping
@@ -8,7 +9,7 @@ from dataclasses import dataclass, field
 
 LIST_END = ";"  # after every item of a field that holds several: a single number stays text
 FIRST_COLUMNS = ("run_id", "task", "dataset", "method", "seed")
-LAST_COLUMNS = ("step", "time_s", "split", "metric", "value", "status", "note")
+LAST_COLUMNS = ("step", "time_s", "threads", "split", "metric", "value", "status", "note")
 STATUSES = ("done", "max_steps", "diverged", "timeout", "skipped", "failed")
 # A cell with one of these is not run again; the others may succeed next time.
 FINAL = ("done", "max_steps", "diverged", "timeout")

@@ -30,6 +30,7 @@ class Settings:
     results_dir: Path = Path("results")
     data_dir: Path = Path("data")
     force: bool = False
+    threads: pydantic.PositiveInt | None = None
     allow: list[tuple[str, str]] = pydantic.Field([])
 
 

@@ -35,7 +35,7 @@ from spred_bench.system.files import read_regular, regular, write_atomic, writin
 
 SCHEMA_VERSION = 1
 # These say where a run lives and how it is run, not what it computes.
-NOT_IDENTITY = ("results_dir", "data_dir", "force", "allow")
+NOT_IDENTITY = ("results_dir", "data_dir", "force", "allow", "threads")
 # Without these a manifest says nothing of its run.
 _MANIFEST_KEYS = ("schema_version", "task", "run_id", "status", "command", "config", "environment", "start")
 

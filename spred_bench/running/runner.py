@@ -15,14 +15,14 @@ from spred_bench.running.plan import Plan
 from spred_bench.running.progress import show as _progress
 from spred_bench.running.records import RunDirectory
 from spred_bench.running.result import DONE, FAILED, INTERRUPTED, RunResult, count
-from spred_bench.system import allocation, distributed, machine, signals
+from spred_bench.system import allocation, distributed, machine, signals, thread_count
 from spred_bench.system.files import PACKAGE
 
 # What the manifest keeps of the attempts before the last one.
 _ATTEMPT = ("status", "command", "spred_bench", "git", "start", "end")
 
 
-def run_cell(task, cell: Cell) -> dict:
+def run_cell(task, cell: Cell, n_threads: int | None = None) -> dict:
     """One cell to its journal entry. Exceptions of the task become an entry too, with the traceback."""
     start = time.perf_counter()
     note, trace = "", None
@@ -41,7 +41,7 @@ def run_cell(task, cell: Cell) -> dict:
         trace = traceback.format_exc()
     if not rows:
         rows = [{"metric": "", "value": None, "status": status, "note": note}]
-    rows = [{**cell.columns(), "status": "done", **row} for row in rows]
+    rows = [{**cell.columns(), "status": "done", "threads": n_threads, **row} for row in rows]
     entry = {
         "cell": cell.id,
         "status": status,
@@ -81,9 +81,12 @@ def run(plan: Plan, command: str, report: Callable[[str], None] = print, launch:
         if not todo and previous.get("status") == "done":
             result.cells = directory.counts()
             return result
-        manifest = _begin(plan, directory, command, launch, previous)
+        # A run continues with the threads it began with: sums in another order have other last digits.
+        n_threads = plan.settings.threads or previous.get("threads") or thread_count.default_count()
+        thread_count.use(n_threads)
+        manifest = _begin(plan, directory, command, launch, previous, n_threads)
         try:
-            _run_cells(plan, directory, todo, report)
+            _run_cells(plan, directory, todo, report, n_threads)
             integrity.require_every_cell(plan, directory)
         except BaseException as interruption:
             # Where the disk is full this cannot be written either; the reason to stop is what the user needs.
@@ -108,13 +111,13 @@ def _require_distinct(cells: list[Cell]) -> None:
         seen.add(cell.id)
 
 
-def _run_cells(plan, directory, todo, report) -> None:
+def _run_cells(plan, directory, todo, report, n_threads: int) -> None:
     with _progress(todo, report) as bar:
         for number, (index, cell) in enumerate(todo, 1):
             signals.check()
             bar.begin(cell.id)
             plan.task.scratch, plan.task.run_folder = directory.scratch(cell), directory.path
-            entry = {"index": index, **run_cell(plan.task, cell)}
+            entry = {"index": index, **run_cell(plan.task, cell, n_threads)}
             directory.append(entry)
             if entry["status"] != "failed":
                 directory.discard_scratch(cell)
@@ -134,7 +137,7 @@ def _follow(plan: Plan) -> RunResult:
     return RunResult(directory.path, FAILED if cells["failed"] else DONE, cells=cells)
 
 
-def _begin(plan: Plan, directory: RunDirectory, command: str, launch: str, previous: Mapping) -> dict:
+def _begin(plan: Plan, directory: RunDirectory, command: str, launch: str, previous: Mapping, n_threads: int) -> dict:
     import yaml
 
     manifest = {
@@ -144,6 +147,7 @@ def _begin(plan: Plan, directory: RunDirectory, command: str, launch: str, previ
         "status": "running",
         "command": command,
         "launch": launch,
+        "threads": n_threads,
         "config": dict(plan.config),
         "spred_bench": __version__,
         "git": machine.git_state(PACKAGE),

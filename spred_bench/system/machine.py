@@ -12,6 +12,8 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
+from spred_bench.system.thread_count import VARIABLES
+
 PACKAGES = (
     *(
         "spred-bench",
@@ -26,8 +28,6 @@ PACKAGES = (
     ),
     *("matplotlib", "pydantic", "GEOparse", "celer", "skglm", "python-glmnet", "spams-bin", "pyHSICLasso", "lassonet"),
 )
-
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
 def environment() -> dict:
@@ -130,7 +130,7 @@ def _ram_bytes() -> int | None:
 
 def _threads() -> dict[str, str | int | None]:
     torch = sys.modules.get("torch")
-    threads = {name: os.environ.get(name) for name in THREAD_VARIABLES}
+    threads = {name: os.environ.get(name) for name in VARIABLES}
     return threads | {"torch": torch.get_num_threads() if torch else None}
 
 

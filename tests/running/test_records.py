@@ -55,8 +55,8 @@ def test_a_damaged_line_is_passed_over(run):
 def test_records_csv_has_fixed_columns_and_empty_for_missing(run):
     run.append({"cell": "a", "status": "done", "rows": [{"metric": "m", "value": 0.1, "kappa": None, "seed": 0}]})
     lines = run.write_records(["kappa"]).read_text().splitlines()
-    assert lines[0] == "run_id,task,dataset,method,seed,kappa,step,time_s,split,metric,value,status,note"
-    assert lines[1] == "abc,task,,,0,,,,,m,0.1,,"
+    assert lines[0] == "run_id,task,dataset,method,seed,kappa,step,time_s,threads,split,metric,value,status,note"
+    assert lines[1] == "abc,task,,,0,,,,,,m,0.1,,"
 
 
 def test_a_row_with_an_undeclared_column_is_an_error_not_a_loss(run):

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from spred_bench.running.sweeps import local_pool
-from spred_bench.system import machine, pool
+from spred_bench.system import pool, thread_count
 
 
 def answer(word: str):
@@ -35,7 +35,7 @@ def test_each_job_answers_or_dies_alone(tmp_path):
 
 
 def test_threads_are_shared_and_what_the_user_set_stays(monkeypatch):
-    for name in machine.THREAD_VARIABLES:
+    for name in thread_count.VARIABLES:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("MKL_NUM_THREADS", "5")
     with local_pool.limited_threads(3):

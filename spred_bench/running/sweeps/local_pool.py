@@ -10,7 +10,7 @@ from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
 
 from spred_bench.running.result import CRASHED, RunResult
-from spred_bench.system import machine, pool
+from spred_bench.system import pool, thread_count
 
 
 class LocalPool(Launcher):
@@ -65,7 +65,7 @@ def visible_gpus(count: int) -> list[str]:
 @contextlib.contextmanager
 def limited_threads(count: int):
     """Tell libraries that processes started here will load how many threads to use; what the user has set stays."""
-    mine = [name for name in machine.THREAD_VARIABLES if name not in os.environ]
+    mine = [name for name in thread_count.VARIABLES if name not in os.environ]
     os.environ.update(dict.fromkeys(mine, str(count)))
     try:
         yield
