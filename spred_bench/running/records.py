@@ -61,7 +61,7 @@ def run_id(config: Mapping) -> str:
 
 def _with_first_names(value):
     """A configuration whose components have the names they were first published under, so that a moved file is the
-    same run: `spred_bench.components.solvers.cd.Solver` was `spred_bench.components.solvers.cd.Solver`."""
+    same run: `spred_bench.components.solvers.cd.Solver` was once without `components`."""
     if isinstance(value, list):
         return [_with_first_names(part) for part in value]
     if not isinstance(value, Mapping):

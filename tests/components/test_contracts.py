@@ -178,7 +178,7 @@ def smoke_runs(tmp_path_factory):
     for name in GROUPS["task"]:
         with initialize_config_dir(version_base="1.3", config_dir=str(listing.config_dir())):
             cfg = compose("config", [f"task={name}", "scale=smoke", f"results_dir={folder}", f"data_dir={folder}"])
-        assembled = composition.to_plan(cfg)
+        assembled = composition.to_plan(composition.plain(cfg))
         result = runner.run(assembled, "test", report=lambda line: None)
         found[name] = assembled, result, pd.read_csv(result.path / "records.csv", low_memory=False)
     return found
