@@ -6,8 +6,7 @@ from torch import nn
 
 from spred_bench import redundancy
 from spred_bench.components.models.vgg16_bn import Model
-from spred_bench.networks.export import FORMATS, export, filled, load
-from spred_bench.networks.latency import latencies
+from spred_bench.networks.export import FORMATS, export, load
 
 
 @pytest.fixture
@@ -43,14 +42,6 @@ def test_rows_say_what_is_on_disk(network, images, tmp_path):
     assert rows["small_n_filters"] < 0.7 * rows["n_filters"]
     assert rows["small_difference"] < 1e-5
     assert {"latency_s", "small_latency_s", "nonzero_latency_s"} <= rows.keys()
-
-
-def test_latencies_leave_the_networks_in_their_mode(network, images):
-    network.train()
-    before = network.features[0].norm.running_mean.clone()
-    found = latencies({"a": network, "b": filled(network)}, images, rounds=2)
-    assert found.keys() == {"a", "b"} and min(found.values()) > 0
-    assert network.training and torch.equal(network.features[0].norm.running_mean, before)
 
 
 def test_a_redundant_network_is_refused(network, tmp_path):

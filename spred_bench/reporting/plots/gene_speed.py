@@ -5,7 +5,8 @@ import pandas as pd
 from spred_bench.reporting.plots._style import COLOURS, MARKERS
 
 TASKS = ("gene_speed",)
-_LABELS = {
+# The four fits that scripts/benchmark_genes.py times.
+_FITS = {
     "spred_linear": "spred, path of 12 points",
     "spred_linear_mlp": "spred with a network, one training",
     "hsic_lasso": "pyHSICLasso, one fit",
@@ -28,7 +29,7 @@ def draw(records: pd.DataFrame):
             part = rows[rows["method"] == method]
             grouped = part[part["dataset"] == "simulated"].groupby("n_features")["value"]
             low, high = grouped.min() * unit, grouped.max() * unit
-            ax.plot(low.index, low, label=_LABELS.get(method, method), **style)
+            ax.plot(low.index, low, label=_FITS.get(method, method), **style)
             ax.fill_between(low.index.to_numpy(dtype=float), low, high, color=COLOURS[i], alpha=0.2, linewidth=0)
             for _, measured in part[part["dataset"] != "simulated"].groupby("dataset"):
                 ax.plot(measured["n_features"].iloc[0], measured["value"].min() * unit, mfc="white", **style)
