@@ -45,7 +45,7 @@ def newest(folder) -> list[tuple[str, int]]:
     return [(str(path.parent), int(re.search(r"\d+", path.name)[0])) for path in found]
 
 
-def attempt(config, signum=None, beyond=()) -> pool.Ended:
+def attempt(config, signum=None, beyond=()) -> pool.ProcessEnd:
     """The run in a process, which gets the signal as soon as there is a checkpoint that was not there before.
 
     `beyond`: folders of trainings whose checkpoints do not count.
@@ -84,13 +84,13 @@ def test_killed_three_times_in_the_middle_of_a_cell(name, tmp_path):
         if signum == signal.SIGKILL:
             assert end.exit_code == -signal.SIGKILL
         else:
-            code, steps = end.result
+            code, steps = end.answer
             assert code == 128 + signum
             made.append(steps)
         assert newest(tmp_path / "rough")
-    code, steps = attempt(rough).result
+    code, steps = attempt(rough).answer
     assert code == 0 and sum(made) + steps < n_trainings * n_steps
-    assert attempt(calm).result == (0, n_trainings * n_steps)
+    assert attempt(calm).answer == (0, n_trainings * n_steps)
     assert not list(tmp_path.glob("rough/*/*/checkpoints"))
     pd.testing.assert_frame_equal(rows(tmp_path / "rough"), rows(tmp_path / "calm"))
     table = pd.read_csv(*tmp_path.glob("rough/*/*/records.csv"))
@@ -107,8 +107,8 @@ def test_pruning_killed_at_each_stage_continues(tmp_path):
         seen |= new
     assert sum("training-" in folder for folder in seen) == 1
     n_steps = 5 * (5 * 20)  # of the training, the fine-tuning and three tickets
-    code, steps = attempt(rough).result
+    code, steps = attempt(rough).answer
     assert code == 0 and steps < n_steps
-    assert attempt(calm).result == (0, n_steps)
+    assert attempt(calm).answer == (0, n_steps)
     pd.testing.assert_frame_equal(rows(tmp_path / "rough"), rows(tmp_path / "calm"))
     assert set(rows(tmp_path / "rough")["stage"]) == {"train", "prune", "ticket"}
