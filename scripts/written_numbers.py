@@ -2,7 +2,7 @@
 
 A number stands between `<!-- number: NAME -->` and `<!-- end -->`, NAME being a claim's id or an entry of
 written_numbers.yaml; a table between `<!-- table: NAME WORDS -->` and `<!-- end -->`, NAME being one of
-written_tables.TABLES and WORDS what it takes. Any other digit among the README's results is refused.
+written_tables.TABLES and WORDS what it takes. Any other digit of docs/results.md is refused.
 """
 
 import re
@@ -17,8 +17,8 @@ from spred_bench.reporting.claims.rules import Statistic
 from written_tables import TABLES
 
 ROOT = Path(__file__).parent.parent
-README = ROOT / "README.md"
-TEXTS = (README, *sorted((ROOT / "docs").glob("*.md")))
+RESULTS = ROOT / "docs" / "results.md"
+TEXTS = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 SPECIFICATION = OmegaConf.to_container(OmegaConf.load(Path(__file__).with_suffix(".yaml")))
 _MARKED = re.compile(r"<!-- (number|table): ([\w ]+?) -->(.*?)<!-- end -->", re.DOTALL)
 
@@ -64,11 +64,10 @@ def rewritten(text: str, numbers: Numbers) -> str:
 
 
 def unmarked_digits(text: str) -> list[str]:
-    """Lines of the results section with a digit that is neither marked nor one of the settings listed."""
-    section = text.split("\n## What was measured here\n")[1].split("\n## ")[0]
-    section = _MARKED.sub("", section)
-    section = re.sub(r"`[^`]*`|!?\[[^]]*\]\([^)]*\)|Fig\. \d|Section \d|L1|R²", "", section)  # code, links, names
-    flat = " ".join(section.split())
+    """Sentences of the results with a digit that is neither marked nor one of the settings listed."""
+    text = _MARKED.sub("", re.sub(r"^(#[^\n]*|```\w*\n.*?^```)$", "", text, flags=re.MULTILINE | re.DOTALL))
+    text = re.sub(r"`[^`]*`|!?\[[^]]*\]\([^)]*\)|Fig\. \d|Section \d|L1|R²", "", text)  # code, links, names
+    flat = " ".join(text.split())
     for setting in SPECIFICATION["settings"]:
         flat = flat.replace(setting, "")
     return [sentence for sentence in re.split(r"(?<=[.:;]) ", flat) if re.search(r"\d", sentence)]
@@ -86,7 +85,7 @@ def main(words: list[str]) -> int:
             wrong += [f"{path.relative_to(ROOT)}: {a[2]} is not as the rows have it" for a, b in pairs if a[3] != b[3]]
         else:
             path.write_text(new)
-    wrong += [f"README.md: a number without a mark: {sentence}" for sentence in unmarked_digits(README.read_text())]
+    wrong += [f"{RESULTS.name}: a number without a mark: {words}" for words in unmarked_digits(RESULTS.read_text())]
     print("\n".join(wrong or ["every number is as the rows have it"]))
     return int(bool(wrong))
 

@@ -1,4 +1,4 @@
-"""Every number among the README's results, and every marked one in docs/, is written from a committed row."""
+"""Every number of docs/results.md, and every marked one elsewhere, is written from a committed row."""
 
 import shutil
 
@@ -9,7 +9,7 @@ import written_numbers
 from paths import ROOT
 from spred_bench.reporting.claims import evidence
 
-README = (ROOT / "README.md").read_text()
+RESULTS = written_numbers.RESULTS.read_text()
 
 
 @pytest.fixture(scope="module")
@@ -24,23 +24,23 @@ def test_the_texts_say_what_the_rows_say(numbers, path):
 
 
 def test_the_results_are_marked():
-    assert README.count("<!-- number:") > 10 and README.count("<!-- table:") == 4
+    assert RESULTS.count("<!-- number:") > 10 and RESULTS.count("<!-- table:") == 4
 
 
 def test_no_result_stands_without_a_mark():
-    assert written_numbers.unmarked_digits(README) == []
-    spoilt = README.replace("spred is the fastest", "spred is 17 times faster")
+    assert written_numbers.unmarked_digits(RESULTS) == []
+    spoilt = RESULTS.replace("spred is the fastest", "spred is 17 times faster")
     assert len(written_numbers.unmarked_digits(spoilt)) == 1
 
 
-def test_another_row_gives_another_readme(tmp_path, numbers):
+def test_another_row_gives_another_page(tmp_path, numbers):
     shutil.copytree(ROOT / evidence.REFERENCE, tmp_path / "reference")
     path = tmp_path / "reference" / "fig2_headline" / "records.csv"
     rows = pd.read_csv(path)
     rows.loc[rows["metric"] == "final_relative_gap", "value"] = 0.25
     rows.to_csv(path, index=False)
-    changed = written_numbers.rewritten(README, written_numbers.Numbers(tmp_path / "reference"))
-    assert changed != README and "<!-- number: headline_cd_gap -->2.5e-1<!-- end -->" in changed
+    changed = written_numbers.rewritten(RESULTS, written_numbers.Numbers(tmp_path / "reference"))
+    assert changed != RESULTS and "<!-- number: headline_cd_gap -->2.5e-1<!-- end -->" in changed
 
 
 def test_a_number_without_rows_is_an_error(tmp_path):
