@@ -3,11 +3,11 @@
 Exit codes: 0 done, 1 a cell failed, 2 the command, configuration or data is wrong, 130 / 143 interrupted.
 """
 
-import os
 import re
 import shlex
 import sys
 
+from spred_bench.commands import output
 from spred_bench.errors import UserError
 
 # What hydra answers itself, without running anything.
@@ -17,17 +17,25 @@ _HYDRA_ONLY = ("cfg", "info", "hydra_help", "shell_completion")
 def main(argv: list[str] | None = None) -> None:
     """Entry point of the console script; leaves through SystemExit with the exit code."""
     argv = sys.argv[1:] if argv is None else list(argv)
+    with output.patient() as out:
+        code = _code_of(argv)
+    if out.error is not None and not isinstance(out.error, BrokenPipeError):  # a reader that has left has read enough
+        print(f"spred-bench: error: standard output: cannot write ({out.error.strerror})", file=sys.stderr)
+        code = code or 2
+    sys.exit(code)
+
+
+def _code_of(argv: list[str]) -> int | str | None:
+    """The exit code of a command. A mistake of the user is one line."""
     try:
-        sys.exit(_dispatch(argv))
+        return _dispatch(argv)
     except UserError as error:
         print(f"spred-bench: error: {error}", file=sys.stderr)
-        sys.exit(2)
+        return 2
     except KeyboardInterrupt:
-        sys.exit(130)
-    except BrokenPipeError:
-        # The reader of a pipe (head, less) has left. Python would complain again while flushing at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(141)
+        return 130
+    except SystemExit as leaving:
+        return leaving.code
 
 
 def _dispatch(argv: list[str]) -> int:

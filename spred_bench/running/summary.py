@@ -22,7 +22,7 @@ def show(plan, result) -> None:
     figures = plots.draw_file(records_path)
     print(f"{plan.name}: {result}")
     print(f"rows     {records_path}")
-    for name, table in plan.task.files(records).items():
+    for name, table in ({} if nothing_measured else plan.task.files(records)).items():
         with writing(result.path / f"{name}.csv"):
             write_atomic(result.path / f"{name}.csv", table.to_csv(index=False))
         print(f"table    {result.path / name}.csv")

@@ -27,7 +27,7 @@ _TAKEN = (errno.EAGAIN, errno.EACCES)
 @contextlib.contextmanager
 def held(path: Path) -> Iterator[None]:
     """Hold the lock file `path` for the block. Busy, naming the owner, if another process has it."""
-    with open(path, "a+", opener=regular) as file:
+    with open(path, "ab+", buffering=0, opener=regular) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -38,7 +38,8 @@ def held(path: Path) -> Iterator[None]:
                 _sign(file)
                 yield
             finally:
-                file.truncate(0)
+                with contextlib.suppress(OSError):
+                    file.truncate(0)
             return
     with _held_without_flock(path.with_name(f"{path.name}-held")):
         yield
@@ -61,8 +62,7 @@ def _sign(file) -> None:
     """Write who we are, for the message of those who come later; a full disk is no reason to stop here."""
     with contextlib.suppress(OSError):
         file.truncate(0)
-        file.write(f"{socket.gethostname()} {os.getpid()}\n")
-        file.flush()
+        file.write(f"{socket.gethostname()} {os.getpid()}\n".encode())
 
 
 def _owner(path: Path) -> str:

@@ -69,17 +69,17 @@ def _run(folder: str, run: str, manifest: Mapping) -> dict:
         "command": manifest.get("command", ""),
         "scale": config.get("scale", ""),
         "device": config.get("device", ""),
-        "start": manifest["start"][:16].replace("T", " "),
+        "start": manifest.get("start", "")[:16].replace("T", " "),
         "seconds": _seconds(manifest),
         "cells": ", ".join(f"{count} {fate}" for fate, count in manifest.get("cells", {}).items() if count),
         "code": f"{manifest.get('spred_bench', '')} {git.get('sha', '')[:10]}{' changed' if git.get('dirty') else ''}",
         "settings": json.dumps(records.identity(config), indent=1) if config else "",
-        "machine": _machine(manifest["environment"]),
+        "machine": _machine(manifest.get("environment", {})),
     }
 
 
 def _seconds(manifest: Mapping) -> float | str:
-    if not manifest.get("end"):
+    if not manifest.get("end") or not manifest.get("start"):
         return ""
     start, end = (datetime.fromisoformat(manifest[key]) for key in ("start", "end"))
     return (end - start).total_seconds()
@@ -98,10 +98,10 @@ def _machines(folders: Sequence[Folder]) -> list[dict]:
     found: dict[str, dict] = {}
     for folder in folders:
         for manifest in folder.manifests.values():
-            environment = manifest["environment"]
-            packages = [f"{name} {version}" for name, version in environment["packages"].items() if version]
-            software = ", ".join([f"Python {environment['python']}", *packages])
-            told = {"machine": _machine(environment), "platform": environment["platform"], "software": software}
+            environment = manifest.get("environment", {})
+            packages = [f"{name} {version}" for name, version in environment.get("packages", {}).items() if version]
+            software = ", ".join([f"Python {environment.get('python', 'unknown')}", *packages])
+            told = {"machine": _machine(environment), "platform": environment.get("platform", ""), "software": software}
             entry = found.setdefault(json.dumps(told), {**told, "folders": []})
             if folder.name not in entry["folders"]:
                 entry["folders"].append(folder.name)

@@ -86,9 +86,12 @@ def _runs(folder: Path) -> list[Path]:
 
 def _read_json(path: Path) -> dict:
     try:
-        return json.loads(path.read_text())
+        manifest = json.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise UserError(f"{path} is not readable: {error}") from None
+    if not isinstance(manifest, dict) or not isinstance(manifest.get("config", {}), dict):
+        raise UserError(f"{path} is not a run's manifest; the command of the run writes it anew")
+    return manifest
 
 
 def _read_rows(path: Path) -> pd.DataFrame:

@@ -47,6 +47,8 @@ def draw_all(records: pd.DataFrame, wanted: list[str] | None = None) -> Iterator
         for name in wanted or known:
             if name not in known:
                 raise UserError(f"plot --figure {name}: task {task} has {', '.join(known) or 'no figures'}")
+            if records.loc[records["task"] == task, "metric"].isna().all():
+                continue  # every cell failed or was skipped
             with plt.rc_context(_style.RC):
                 rows = records[records["task"] == task]
                 rows.attrs = records.attrs

@@ -11,6 +11,7 @@ from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn, JobStatus
 from omegaconf import OmegaConf, open_dict
 
+from spred_bench.errors import UserError
 from spred_bench.running import composition
 from spred_bench.running.result import CRASHED, INTERRUPTED, NOT_STARTED, RUNNING, RunResult
 from spred_bench.running.sweeps import closing
@@ -35,12 +36,15 @@ class Command:
         self.runs: list[RunResult] | None = None  # all runs, where the command is a sweep
         self.experiment: str | None = None
         self.signum: int | None = None  # of a signal that ended the sweep
+        self.refusal: UserError | None = None  # why there was no sweep; hydra would print a traceback
 
     def __getstate__(self) -> dict:
         return {**vars(Command(self.job, composition.Plans()))}
 
     def close(self) -> int:
-        """The last words of the command, and its exit code."""
+        """The last words of the command, and its exit code. UserError where a sweep could not begin."""
+        if self.refusal is not None:
+            raise self.refusal
         runs = self.results if self.runs is None else self.runs
         if self.runs is not None:
             closing.show(self.runs)
@@ -75,11 +79,14 @@ class Sweeper(BasicSweeper):
         self._command = task_function
 
     def sweep(self, arguments: list[str]) -> None:
-        """See the class. Raises only what the user has to mend before anything can run."""
+        """See the class. What the user has to mend before anything can run is left with the command, too."""
         # Other launchers wait for processes that go on without this one: a signal ends the waiting at once.
         waits = isinstance(self.launcher, LocalPool)
         with signals.interruptible(signals.STOPPING) if waits else contextlib.nullcontext():
-            self._sweep(arguments)
+            try:
+                self._sweep(arguments)
+            except UserError as error:
+                self._command.refusal = error
             self._command.signum = signals.requested()
 
     def _sweep(self, arguments: list[str]) -> None:
