@@ -13,6 +13,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from spred_bench.lasso.second_order.group_lasso import solve_groups
 from spred_bench.lasso.second_order.newton import prepare, solve_lasso
 from spred_bench.lasso.second_order.path import lasso_path
+from spred_bench.system.threads import one_thread_for_numpy
 
 _INPUT = {
     "accept_sparse": ["csr", "csc"],
@@ -86,14 +87,16 @@ class SpredLasso(_Linear):
     def fit(self, X, y, sample_weight=None) -> "SpredLasso":
         """Fit to X (n, p), dense or CSR/CSC, and y (n,) or (n, m); sample_weight (n,), as in scikit-learn."""
         X, y, sample_weight = self._checked(X, y, sample_weight)
-        start = getattr(self, "coef_", None) if self.warm_start else None
-        if start is not None and start.shape != ((X.shape[1],) if y.ndim == 1 else (y.shape[1], X.shape[1])):
+        start = np.atleast_2d(self.coef_) if self.warm_start and hasattr(self, "coef_") else None
+        if start is not None and start.shape != (1 if y.ndim == 1 else y.shape[1], X.shape[1]):
             start = None
         options = {"tol": max(self.tol, 1e-15), "max_iter": self.max_iter, "fit_intercept": bool(self.fit_intercept)}
         result = solve_lasso(X, y, self.alpha, warm_start=start, sample_weight=sample_weight, **options)
-        self.coef_, self.intercept_ = result.coef, result.intercept
+        self.coef_, self.intercept_, self.dual_gap_ = result.coef, result.intercept, result.dual_gap
+        if y.ndim == 2 and y.shape[1] == 1:  # as in scikit-learn
+            self.coef_, self.dual_gap_ = result.coef[0], result.dual_gap[0]
         self.n_iter_ = max(int(result.n_iter), 1)
-        self.dual_gap_ = result.dual_gap * _unit(y, sample_weight, self.fit_intercept)
+        self.dual_gap_ = _absolute(self.dual_gap_, y, sample_weight, self.fit_intercept)
         return self
 
     @staticmethod
@@ -115,7 +118,7 @@ class SpredGroupLasso(_Linear):
 
     Parameters
     ----------
-    alpha : float >= 0 (below the smallest positive number, 1e-12 of the largest useful strength is used).
+    alpha : float >= 0. 0 gives the least-squares solution of minimum norm.
     groups : int, the size of consecutive groups (the last may be smaller), or (p,) labels, one per feature.
     group_weights : None (all 1), "sqrt" (square root of the group's size), or (G,) in the order of sorted labels.
     fit_intercept, tol, max_iter, warm_start : as in SpredLasso.
@@ -151,9 +154,9 @@ class SpredGroupLasso(_Linear):
         start = getattr(self, "coef_", None) if self.warm_start else None
         start = start if start is None else np.atleast_2d(start).T
         start = start if start is not None and start.shape == (X.shape[1], Y.shape[1]) else None
-        strength = max(float(self.alpha), 1e-12 * _largest_strength(X, y))
         options = {"tol": max(self.tol, 1e-15), "max_iter": self.max_iter, "start": start}
-        result = solve_groups(design, Y, strength, groups, weights, **options)
+        with one_thread_for_numpy():  # the products are small
+            result = solve_groups(design, Y, float(self.alpha), groups, weights, **options)
         if not result.dual_gap <= self.tol:
             warnings.warn(
                 f"SpredGroupLasso stopped at a relative duality gap of {result.dual_gap:.2e}, above tol={self.tol:.2e}",
@@ -165,19 +168,18 @@ class SpredGroupLasso(_Linear):
         self.coef_ = coef[0] if y.ndim == 1 else coef
         self.intercept_ = float(intercept[0]) if y.ndim == 1 else intercept
         self.n_iter_ = max(int(result.n_iter), 1)
-        self.dual_gap_ = result.dual_gap * float(np.sum(_unit(y, sample_weight, self.fit_intercept)))
+        self.dual_gap_ = float(np.sum(_absolute(result.dual_gap, y, sample_weight, self.fit_intercept)))
         return self
 
 
-def _unit(y, sample_weight, centred: bool):
-    """|y|^2 / (2n) per target, of the centred and weighted y: what relative gaps are a fraction of."""
+def _absolute(gap, y, sample_weight, centred: bool):
+    """Relative gaps times |y|^2 / (2n) of the centred and weighted y, one per target: in the units of the objective."""
+    y = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
     weight = np.ones(len(y)) if sample_weight is None else sample_weight
     y = y - np.average(y, axis=0, weights=weight) if centred else y
-    return np.average(y * y, axis=0, weights=weight) / 2
-
-
-def _largest_strength(X, y) -> float:
-    return float(np.abs(safe_sparse_dot(X.T, y)).max()) / len(y) or 1.0
+    with np.errstate(over="ignore"):  # |y|^2 beyond the largest number is infinite
+        part = np.sqrt(gap) * y
+        return np.average(part * part, axis=0, weights=weight) / 2
 
 
 def _groups(groups, p: int) -> list[np.ndarray]:

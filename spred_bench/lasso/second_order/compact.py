@@ -23,6 +23,7 @@ CAPACITY = 384  # columns a working set may hold
 MOST_ACTIVE = 160  # columns in play
 _CROWD = 320  # columns that exceed the next penalty: it is not lowered further
 _MOST_AHEAD = 16  # penalties of a path certified in one pass
+_MOST_LEVELS = 20  # after that many rounds the penalty is the one asked for
 _GROWTH = 64  # columns admitted in a round
 LEVEL_RATIO, _FEW, _NEAR = 0.3, 0.05, 0.7  # as in lasso_rounds
 
@@ -93,7 +94,7 @@ def one_round(rows, y, b, q, alpha, at, newcomers, held, w, r):
     """
     p, n = rows.shape
     first, settled = at.rounds == 0, at.level <= alpha
-    few = not first and at.active <= _FEW * n
+    few = (not first and at.active <= _FEW * n) or at.rounds >= _MOST_LEVELS
     level = alpha if few else max(alpha, LEVEL_RATIO * at.level)
     lost = Standing(level, -1, at.active, at.rounds)
     crowd = np.count_nonzero(np.abs(q) > level)

@@ -10,8 +10,10 @@ X.
 
 from __future__ import annotations
 
+import os
 import warnings
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,6 +21,9 @@ import torch
 from torch import Tensor
 
 from spred_bench.lasso.second_order.compiling import compiled
+
+# The threads of torch do not survive a fork: a child that waited for them would hang.
+os.register_at_fork(after_in_child=partial(torch.set_num_threads, 1))
 
 _BLOCK = 512  # columns widened to float64 at a time
 

@@ -19,9 +19,12 @@ from scipy.linalg import cho_factor, cho_solve
 
 from spred_bench.lasso.duality import relative_gap
 from spred_bench.lasso.second_order.design_matrix import correlate, gather
+from spred_bench.lasso.second_order.least_squares import minimum_norm
 
 _FIRST_GROUPS = 10
 _NEWTON_STEPS = 100
+_UNSEEN_STEPS = 8  # whose decrease rounding hides: Newton's method converges in fewer
+_PROGRESS, _PATIENCE = 0.7, 4  # that many working sets in a row that lower the gap less than to that fraction end it
 # Newton stops when its step promises less than this fraction of the objective.
 _LAST_DECREASE = 1e-24
 
@@ -41,13 +44,16 @@ def solve_groups(design, Y, alpha: float, groups, weights, *, tol: float, max_it
     The relative gap is the duality gap over |Y|^2 / (2n); the caller is to warn if it is above `tol`.
     """
     n, p = design.shape
+    if alpha == 0:
+        coef, left = minimum_norm(design, Y)
+        return GroupResult(coef.T.numpy(), float(left.max()), 1)
     Y = Y.cpu().numpy()
     null = float(np.sum(Y * Y)) / (2 * n)
     W = np.zeros((p, Y.shape[1])) if start is None else np.array(start, dtype=np.float64)
     best = GroupResult(np.zeros_like(W), float("inf"), 0)
     if null == 0:
         return GroupResult(np.zeros_like(W), 0.0, 1)
-    size = _FIRST_GROUPS
+    size, stalled = _FIRST_GROUPS, 0
     for iteration in range(max_iter + 1):
         residual = Y - _combine(design, W)
         q = correlate(design, torch.from_numpy(residual)).numpy().reshape(p, -1) / n
@@ -55,14 +61,18 @@ def solve_groups(design, Y, alpha: float, groups, weights, *, tol: float, max_it
         penalty = alpha * sum(c * np.linalg.norm(W[g]) for g, c in zip(groups, weights, strict=True))
         rr = np.vdot(residual, residual) / n
         gap = float(relative_gap(rr, np.vdot(W, q), penalty, steepness.max(), alpha, 2 * null))
+        stalled = 0 if gap < _PROGRESS * best.dual_gap else stalled + 1
         if gap < best.dual_gap:
             best = GroupResult(W.copy(), gap, iteration)
-        if gap <= tol or iteration == max_iter:
+        if gap <= tol or iteration == max_iter or stalled >= _PATIENCE:
             break
         active = {i for i, g in enumerate(groups) if W[g].any()}
         size = min(len(groups), max(size, 2 * len(active)))
         working = sorted(active | set(np.argsort(-steepness)[:size].tolist()))
-        W = _solve_on(design, Y, alpha, [groups[i] for i in working], weights[working], W)
+        try:
+            W = _solve_on(design, Y, alpha, [groups[i] for i in working], weights[working], best.coef)
+        except np.linalg.LinAlgError:  # a strength that rounding cannot tell from zero
+            break
         size = min(len(groups), 2 * size)
     return GroupResult(best.coef, best.dual_gap, iteration)
 
@@ -122,6 +132,7 @@ class _Projected:
     def minimise(self, u) -> np.ndarray:
         """Saddle-free Newton with backtracking; coefficients W = D V (k, m), dead groups exactly zero."""
         f, factor, V = self.value(u)
+        unseen = 0
         for _ in range(_NEWTON_STEPS):
             gradient, hessian = self.derivatives(u, factor, V)
             values, vectors = np.linalg.eigh(hessian)
@@ -135,6 +146,9 @@ class _Projected:
             # The duality gap is of first order in the gradient, so the last digits of f do not tell when to stop:
             # where a decrease can no longer be seen, Newton's step is taken as it is.
             visible = -slope > 1e-11 * abs(f)
+            unseen += not visible
+            if unseen > _UNSEEN_STEPS:
+                break
             while (trial := self.value(u + length * step))[0] > f + 1e-4 * length * slope and visible:
                 length /= 2
                 if length < 1e-10:

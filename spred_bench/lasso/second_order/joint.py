@@ -30,6 +30,8 @@ def solve_jointly(gram: Tensor, B: Tensor, squares: Tensor, alpha: float, tol: f
     # Balanced for the strengths tried, 0.1 and 0.01 of the largest; what follows corrects it.
     rho = 2.5 * (alpha / float(B.abs().max())) ** 0.7 * float(gram.diagonal().mean())
     inverse, left = _inverse(gram, rho), torch.arange(len(B))
+    if inverse is None:
+        return coef, gaps
     Z, U = torch.zeros_like(B), torch.zeros_like(B)
     for turn in range(1, _MOST_TURNS + 1):
         before = Z
@@ -50,13 +52,16 @@ def solve_jointly(gram: Tensor, B: Tensor, squares: Tensor, alpha: float, tol: f
             factor = (apart / max(moved, 1e-300)) ** 0.5
             U, rho = U / factor, rho * factor  # the multiplier rho U stays what it is
             inverse = _inverse(gram, rho)
+            if inverse is None:
+                break
     return coef, gaps
 
 
-def _inverse(gram: Tensor, rho: float) -> Tensor:
+def _inverse(gram: Tensor, rho: float) -> Tensor | None:
     shifted = gram.clone()
     shifted.diagonal().add_(rho)
-    return torch.cholesky_inverse(torch.linalg.cholesky(shifted))
+    factor, failed = torch.linalg.cholesky_ex(shifted)
+    return None if int(failed) else torch.cholesky_inverse(factor)
 
 
 def relative_gaps(W: Tensor, gram: Tensor, B: Tensor, squares: Tensor, alpha: float) -> Tensor:

@@ -18,6 +18,7 @@ CROWDING = 0.15  # and further, until this fraction of n columns would exceed it
 FEW = 0.05  # with a support of at most this fraction of n, the next round is at the final penalty
 EARLY_GAP = 0.1  # a round stops at this fraction of the gap it started from
 FIRST_SIGMA = 3.0  # first proximal step, in units of 1 / (|x_j|^2 / n)
+_LAST_LEVEL = 1e-9  # of the largest useful penalty: below it the next one is the one asked for
 _LEAST_FALL = 1e-9  # of the objective in a round, relative: less is none
 SMALLEST_SET = 100  # working sets are never smaller than this many columns (if X has them)
 
@@ -184,7 +185,7 @@ def _objective(r: Tensor, w: Tensor, alpha: float) -> float:
 def _next_level(space: Workspace, target: Target, alpha: float) -> float:
     """The next penalty: the one looked ahead to; else a fixed ratio down, further while few columns exceed it."""
     n, p = space.design.shape
-    if target.level <= alpha:
+    if target.level <= max(alpha, _LAST_LEVEL * float(target.b.abs().max())):
         return alpha
     planned, target.planned = target.planned, None
     if planned is not None and int((target.q.abs() > planned).sum()) <= CROWD * n:

@@ -6,41 +6,62 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from scipy.linalg import svd
+from torch import Tensor
 
-from spred_bench.lasso.second_order.design_matrix import Design, correlate, gather
+from spred_bench.lasso.second_order.design_matrix import Design, combine, correlate, gather
+from spred_bench.lasso.second_order.lasso_rounds import refuse_non_finite
 
-BLOCK = 1000  # columns of X held at once
+_LARGEST_COPY = 50_000_000  # entries of X that may be copied as float64: 400 MB
+_BLOCK = 1000  # columns of a larger X held at once
 
 
-def minimum_norm(design: Design, targets: list) -> np.ndarray:
-    """Set w (p,) and r (n,) of each target to the minimum-norm solution; returns |w . X^T r| / |y|^2 * 2,
-    zero if exact.
+def minimum_norm(design: Design, Y: Tensor) -> tuple[Tensor, np.ndarray]:
+    """Minimum-norm solutions (m, p) for Y (n, m); the fraction of |y|^2 that X could still explain (m,).
 
-    Solved through the smaller of X X^T (n, n) and X^T X (p, p), so directions whose singular value is
-    below about 1e-7 of the largest are dropped.
+    By a singular value decomposition; singular values that the precision of X does not resolve are dropped. An X too
+    large to be copied goes through the smaller of X X^T and X^T X, where those below 1e-7 of the largest are dropped.
     """
+    refuse_non_finite(correlate(design, Y))
     n, p = design.shape
-    columns = torch.arange(p, device=design.device)
+    small = n * p <= _LARGEST_COPY
+    U, values, V = _by_columns(design) if small else _by_inner_products(design)
+    explained = (U.T @ Y) / values[:, None]
+    W = V @ explained
+    residual = Y - torch.stack([combine(design, w) for w in W.T], dim=1)
+    W += V @ ((U.T @ residual) / values[:, None])
+    residual = Y - torch.stack([combine(design, w) for w in W.T], dim=1)
+    total = (Y * Y).sum(0)
+    left = (U.T @ residual).square().sum(0) / torch.where(total > 0, total, torch.ones_like(total))
+    return W.T.contiguous(), left.cpu().numpy()
+
+
+def _by_columns(design: Design) -> tuple[Tensor, Tensor, Tensor]:
+    """U (n, k), singular values (k,) and V (p, k) of X."""
+    X = gather(design, torch.arange(design.shape[1], device=design.device)).T
+    U, values, Vt = svd(X.cpu().numpy(), full_matrices=False)
+    single = "float32" in str(design.X.dtype)
+    resolved = values[0] * max(design.shape) * np.finfo(np.float32 if single else np.float64).eps
+    k = max(1, int((values > resolved).sum()))
+    parts = U[:, :k], np.where(values[:k] > 0, values[:k], np.inf), Vt[:k].T
+    return tuple(torch.from_numpy(np.ascontiguousarray(part)).to(design.device) for part in parts)
+
+
+def _by_inner_products(design: Design) -> tuple[Tensor, Tensor, Tensor]:
+    """The same, from the smaller of X X^T (n, n) and X^T X (p, p)."""
+    n, p = design.shape
+    blocks = torch.arange(p, device=design.device).split(_BLOCK)
     wide = p > n
     gram = torch.zeros((n, n) if wide else (p, p), dtype=torch.float64, device=design.device)
-    for block in columns.split(BLOCK):
+    for block in blocks:
         rows = gather(design, block)
         if wide:
             gram += rows.T @ rows
         else:
             gram[:, block] = correlate(design, rows.T)
-    values, vectors = torch.linalg.eigh((gram + gram.T) / 2)
-    kept = values > values[-1].clamp(min=0) * 1e-14
-    inverse = torch.where(kept, 1 / torch.where(kept, values, torch.ones_like(values)), torch.zeros_like(values))
-    gaps = np.zeros(len(targets))
-    for j, target in enumerate(targets):
-        right = target.y if wide else target.b * n
-        solved = vectors @ (inverse * (vectors.T @ right))
-        target.w = correlate(design, solved) if wide else solved
-        fitted = torch.zeros_like(target.y)
-        for block in columns.split(BLOCK):
-            fitted += gather(design, block).T @ target.w[block]
-        target.r = target.y - fitted
-        yy = float(target.y @ target.y)
-        gaps[j] = 2 * abs(float(fitted @ target.r)) / yy if yy > 0 else 0.0
-    return gaps
+    squares, vectors = torch.linalg.eigh((gram + gram.T) / 2)
+    kept = squares > squares[-1].clamp(min=0) * 1e-14
+    values, vectors = squares[kept].sqrt(), vectors[:, kept]
+    if wide:
+        return vectors, values, correlate(design, vectors) / values
+    return torch.stack([combine(design, v) for v in vectors.T], dim=1) / values, values, vectors

@@ -12,7 +12,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 import torch
@@ -32,6 +32,8 @@ from spred_bench.lasso.second_order.least_squares import minimum_norm
 from spred_bench.lasso.second_order.many_targets import gram_pays, has_columns, solve_by_gram, solve_in_rounds
 from spred_bench.lasso.second_order.subproblem import Counts
 from spred_bench.system.threads import one_thread_for_numpy
+
+_ORDINARY = 200  # targets within 2^-200 and 2^200 are solved as they are
 
 
 @dataclass
@@ -93,25 +95,65 @@ def compile_ahead() -> None:
 def _solve(X, y, alpha, tol, max_iter, warm_start, fit_intercept, sample_weight, callback) -> LassoResult:
     design, Y, centre = prepare(X, y, fit_intercept, sample_weight)
     space = new_workspace(design)
+    m, p = Y.shape[1], design.shape[1]
+    starts = None if warm_start is None else _as_matrix(warm_start, m, p, design.device)
+    coef, gaps, rounds = torch.zeros((m, p), dtype=torch.float64, device=design.device), np.zeros(m), 0
+    powers = size_of_targets(Y)
+    for power in np.unique(powers):
+        chosen = torch.from_numpy(np.flatnonzero(powers == power)).to(design.device)
+        report = callback if callback is None or power == 0 else partial(_scaled_report, callback, power)
+        coef_there, gaps[powers == power], needed = _solve_targets(
+            space,
+            rescale(Y[:, chosen], -power),
+            None if starts is None else rescale(starts[chosen], -power),
+            float(rescale(torch.tensor(alpha, dtype=torch.float64), -power).clamp(max=1e300)),
+            tol,
+            max_iter,
+            report,
+        )
+        coef[chosen], rounds = rescale(coef_there, power), max(rounds, needed)
+    return package(X, y, coef, centre, gaps, rounds, tol, space)
+
+
+def size_of_targets(Y: Tensor) -> np.ndarray:
+    """Powers of two (m,) that bring targets of extreme size near one; 0 for ordinary ones, which are left as they are.
+
+    The squares of numbers beyond 1e155, or below 1e-155, are no longer numbers.
+    """
+    powers = np.frexp(Y.abs().amax(0).cpu().numpy())[1]
+    return np.where(np.abs(powers) > _ORDINARY, powers, 0)
+
+
+def rescale(values: Tensor, power: int) -> Tensor:
+    """values * 2^power, in two steps, since 2^power itself may be out of range."""
+    half = int(power) // 2
+    return values if power == 0 else values * 2.0**half * 2.0 ** (int(power) - half)
+
+
+def _scaled_report(callback: Callable, power: int, w: np.ndarray) -> None:
+    callback(np.ldexp(w, power))
+
+
+def _solve_targets(space, Y, starts, alpha, tol, max_iter, callback) -> tuple[Tensor, np.ndarray, int]:
+    """Coefficients (m, p), relative gaps (m,) and rounds for targets Y (n, m) of ordinary size."""
+    design = space.design
     n, p = design.shape
     m = Y.shape[1]
-    starts = None if warm_start is None else _as_matrix(warm_start, m, p, design.device)
     coef = torch.zeros((m, p), dtype=torch.float64, device=design.device)
     gaps = np.zeros(m)
     rounds, left = 0, torch.arange(m)
-    if alpha > 0 and callback is None:
+    if alpha == 0:
+        return *minimum_norm(design, Y), 0
+    if callback is None:
         rounds, solved = _solve_compiled(space, Y, starts, alpha, tol, max_iter, coef, gaps)
         left = torch.nonzero(~solved).squeeze(1)
     # a block's correlations take a few hundredths of the memory of X
     for chosen in left.split(max(8, n // 40)) if len(left) else ():
         targets = start_targets(space, Y[:, chosen], None if starts is None else starts[chosen], alpha)
-        if alpha == 0:
-            gaps[chosen.numpy()] = minimum_norm(design, targets)
-        else:
-            rounds = max(rounds, advance(space, targets, alpha, tol, max_iter, callback))
-            gaps[chosen.numpy()] = [target.gap for target in targets]
+        rounds = max(rounds, advance(space, targets, alpha, tol, max_iter, callback))
+        gaps[chosen.numpy()] = [target.gap for target in targets]
         coef[chosen] = torch.stack([target.w for target in targets])
-    return package(X, y, coef, centre, gaps, rounds, tol, space)
+    return coef, gaps, rounds
 
 
 def _solve_compiled(space, Y, starts, alpha, tol, max_iter, coef, gaps) -> tuple[int, Tensor]:

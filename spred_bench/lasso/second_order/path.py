@@ -9,7 +9,7 @@ from torch import Tensor
 from spred_bench.lasso.second_order.compact import is_small, path_compact
 from spred_bench.lasso.second_order.design_matrix import all_rows
 from spred_bench.lasso.second_order.lasso_rounds import Workspace, advance, new_workspace, start_targets
-from spred_bench.lasso.second_order.newton import LassoResult, package, prepare
+from spred_bench.lasso.second_order.newton import LassoResult, package, prepare, rescale, size_of_targets
 
 
 def lasso_path(
@@ -31,26 +31,27 @@ def lasso_path(
     each); see `solve_lasso`.
     """
     design, Y, centre = prepare(X, y, fit_intercept, sample_weight)
-    space = new_workspace(design)
+    power = int(size_of_targets(Y.abs().amax(1, keepdim=True))[0])
+    Y, space = rescale(Y, -power), new_workspace(design)
     m, p = Y.shape[1], design.shape[1]
     targets = start_targets(space, Y, None, 0.0)
     if alphas is None:
         top = max(max(target.level for target in targets), np.finfo(float).tiny)
-        alphas = np.geomspace(top, top * eps, n_alphas)
+        alphas = np.ldexp(np.geomspace(top, top * eps, n_alphas), power)
     alphas = np.sort(np.asarray(alphas, dtype=np.float64).ravel())[::-1]
     if not (len(alphas) and np.isfinite(alphas).all() and alphas[-1] > 0):
         raise ValueError("alphas must be positive and finite; alpha = 0 is solve_lasso(X, y, 0)")
-    results, done = [], 0
+    results, done, scaled = [], 0, np.minimum(np.ldexp(alphas, -power), 1e300)
     if m == 1 and is_small(design):
-        coefs, gaps, done = _path_compactly(space, Y, alphas, tol)
-        results = [package(X, y, coefs[[i]], centre, gaps[[i]], 1, tol, space) for i in range(done)]
+        coefs, gaps, done = _path_compactly(space, Y, scaled, tol)
+        results = [package(X, y, rescale(coefs[[i]], power), centre, gaps[[i]], 1, tol, space) for i in range(done)]
         if 0 < done < len(alphas):
-            targets = start_targets(space, Y, coefs[[done - 1]], float(alphas[done - 1]))
-    for alpha in alphas[done:].tolist():
+            targets = start_targets(space, Y, coefs[[done - 1]], float(scaled[done - 1]))
+    for alpha in scaled[done:].tolist():
         rounds = advance(space, targets, alpha, tol, max_iter)
         coef = torch.stack([target.w for target in targets]).reshape(m, p)
         gaps = np.array([target.gap for target in targets])
-        results.append(package(X, y, coef, centre, gaps, rounds, tol, space))
+        results.append(package(X, y, rescale(coef, power), centre, gaps, rounds, tol, space))
     return alphas, results
 
 
