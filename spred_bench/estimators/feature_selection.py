@@ -1,9 +1,11 @@
 """scikit-learn estimators: a sparse classifier and a feature selector, by spred with one mask for all classes."""
 
+import warnings
 from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.feature_selection import SelectorMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, check_random_state, validate_data
@@ -14,6 +16,8 @@ from spred_bench.lasso.second_order.feature_path import FeaturePath
 _SMALLEST = 1e-4
 _STEP = 0.7
 _BISECTIONS = 6
+_MOST_CLASSES = 20  # numbers in y that are taken for labels however few samples there are
+_BLOCK_ENTRIES = 2**22  # of X, widened to float64 at a time
 
 
 def first_features(ranked_at, kappa_max: float, number: int) -> tuple[np.ndarray, float]:
@@ -37,6 +41,16 @@ def first_features(ranked_at, kappa_max: float, number: int) -> tuple[np.ndarray
     return found[:number], kappa
 
 
+def _standardised(X: np.ndarray, mean: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """(X - mean) / scale, taken in float64 and kept in the type of X: float32 cannot hold the mean of large values."""
+    scaled = np.empty_like(X, order="F")
+    width = max(1, _BLOCK_ENTRIES // len(X))
+    for start in range(0, X.shape[1], width):
+        columns = slice(start, start + width)
+        scaled[:, columns] = (X[:, columns].astype(np.float64) - mean[columns]) / scale[columns]
+    return scaled
+
+
 def _is_count(value) -> bool:
     return isinstance(value, Integral) and not isinstance(value, bool) and value >= 1
 
@@ -53,6 +67,11 @@ class _Scaled(BaseEstimator):
         X, y = validate_data(self, X, y, dtype=[np.float64, np.float32])
         check_classification_targets(y)
         self.classes_, labels = np.unique(y, return_inverse=True)
+        if y.dtype.kind in "fiu" and len(self.classes_) > max(_MOST_CLASSES, len(y) // 4):
+            raise ValueError(
+                f"y has {len(self.classes_)} distinct numbers in {len(y)} samples: that is a continuous target, "
+                "and labels of classes are needed (SpredLasso is for regression)"
+            )
         if len(self.classes_) < 2:
             raise ValueError(f"y has one class only, {self.classes_[0]}: at least two are needed")
         self._mean, self._scale = np.zeros(X.shape[1]), np.ones(X.shape[1])
@@ -60,7 +79,7 @@ class _Scaled(BaseEstimator):
             self._mean, deviation = X.mean(axis=0, dtype=np.float64), X.std(axis=0, dtype=np.float64)
             # A constant feature's deviation may be a rounding error: it is not to be blown up.
             self._scale = np.where(deviation > 1e-12 * np.maximum(np.abs(self._mean), 1e-300), deviation, 1.0)
-            X = (X - self._mean.astype(X.dtype)) / self._scale.astype(X.dtype)
+            X = _standardised(X, self._mean, self._scale)
         return X, labels
 
 
@@ -74,7 +93,8 @@ class SpredClassifier(ClassifierMixin, _Scaled):
     kappa : float > 0. Strength of Eq. (8); above `kappa_max_` nothing is selected.
     fit_intercept : bool. b is not penalised; the paper's f_l has none.
     standardize : bool. Centre and scale features first: the penalty treats them alike only if they are of one size.
-    tol : float. Largest violation of the optimality conditions, as a fraction of 2 kappa.
+    tol : float. Largest violation of the optimality conditions, as a fraction of 2 kappa; a ConvergenceWarning says
+        where it is not reached.
 
     Attributes
     ----------
@@ -100,6 +120,12 @@ class SpredClassifier(ClassifierMixin, _Scaled):
         self.coef_ = coef[1:] - coef[:1] if two else coef
         self.intercept_ = intercept[1:] - intercept[:1] if two else intercept
         self.kappa_max_, self.residual_ = path.kappa_max, point.residual
+        if not point.residual <= self.tol:
+            warnings.warn(
+                f"the optimality conditions are violated by {point.residual:.1e} of 2 kappa, above tol={self.tol:.1e}",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
         self.n_selected_, self.n_iter_ = len(point.features), max(path.n_rounds, 1)
         return self
 

@@ -15,10 +15,10 @@ from functools import cache
 from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from scipy.optimize import minimize
 from threadpoolctl import ThreadpoolController
 
+from spred_bench.lasso.second_order.feature_landing import Smooth, land
 from spred_bench.lasso.second_order.softmax import Softmax
 
 _MAX_ROUNDS = 12
@@ -27,7 +27,8 @@ _FEWEST_NEW = 10
 _LOOSE = 1e-3
 # Beyond this many coefficients a Newton step costs more than L-BFGS to the end.
 _LARGEST_NEWTON = 1000
-_NEWTON_STEPS = 12
+# Entries of X that are widened to float64 at a time.
+_BLOCK_ENTRIES = 2**22
 # A feature this much smaller than the largest, and not pulled at, is dead.
 _DEAD = 1e-6
 
@@ -58,8 +59,8 @@ class PathPoint(NamedTuple):
 class FeaturePath:
     """Solutions at any kappas, each started from the one before: give them in decreasing order.
 
-    X (n, d) float32 or float64, not copied; y (n,) labels 0 .. n_classes - 1; tol: largest residual aimed at (float32
-    resolves about 1e-5). intercept: fit an unpenalised b; the paper's f_l has none.
+    X (n, d) float32 or float64, not copied; y (n,) labels 0 .. n_classes - 1; tol: largest residual aimed at.
+    intercept: fit an unpenalised b; the paper's f_l has none. All sums are taken in float64.
     """
 
     def __init__(self, X, y, n_classes: int, *, depth: int = 2, intercept: bool = False, tol: float = 1e-5):
@@ -68,6 +69,8 @@ class FeaturePath:
         self.V = {}  # feature: coefficients (C-1,), of the living
         self.b = self.loss.intercept() if intercept else np.zeros(self.loss.width)
         self.n_rounds = 0  # working sets tried so far
+        squares = sum(float(np.vdot(block, block)) for _, block in self._blocks())
+        self.unit = (squares / X.size) ** 0.5 or 1.0  # the size of X: what b's gradient is to be compared with
         with _pools().limit(limits=1):
             self._look()
         self.kappa_max = float(self.pull.max(initial=0.0)) / 2
@@ -79,6 +82,7 @@ class FeaturePath:
             return self._at(kappa)
 
     def _at(self, kappa: float) -> PathPoint:
+        best = np.inf, dict(self.V), self.b
         for attempt in range(_MAX_ROUNDS):
             new = [j for j in np.argsort(-self.pull)[: max(_FEWEST_NEW, len(self.V))] if self._pulled(j, kappa)]
             if attempt and not new and self._residual(kappa) <= self.tol:
@@ -87,6 +91,12 @@ class FeaturePath:
                 break
             self.n_rounds += 1
             self._solve_on([*self.V, *new], kappa, careful=attempt > 2)
+            self._look()
+            residual = self._residual(kappa)
+            if residual < best[0]:
+                best = residual, dict(self.V), self.b
+        if self._residual(kappa) > best[0]:
+            _, self.V, self.b = best
             self._look()
         return self._point(kappa, self.V, self.b) if self.depth == 2 else self._deepen(kappa)
 
@@ -98,9 +108,17 @@ class FeaturePath:
         columns = self.X[:, list(self.V)].astype(np.float64)
         Z = columns @ self._coefficients(self.V) + self.b
         R = self.loss.value(Z)[1]
-        self.gradient = self.X.T @ R.astype(self.X.dtype)
-        self.slope = np.abs(R.sum(axis=0)).max() if self.has_intercept else 0.0
+        self.gradient = np.concatenate([block.T @ R for _, block in self._blocks()])
+        self.slope = self.unit * np.abs(R.sum(axis=0)).max() if self.has_intercept else 0.0
         self.pull = np.sqrt(np.einsum("jk,jk->j", self.gradient, self.gradient))
+
+    def _blocks(self):
+        """(columns, X there in float64), block by block; X itself where it is float64."""
+        n, d = self.X.shape
+        width = d if self.X.dtype == np.float64 else max(1, _BLOCK_ENTRIES // n)
+        for start in range(0, d, width):
+            columns = slice(start, min(start + width, d))
+            yield columns, self.X[:, columns].astype(np.float64, copy=False)
 
     def _residual(self, kappa: float) -> float:
         """Largest violation of optimality, relative to 2 kappa."""
@@ -119,9 +137,14 @@ class FeaturePath:
         return PathPoint(kappa, features[order], coef[order] @ self.loss.basis.T, self.loss.basis @ b, residual)
 
     def _solve_on(self, columns: list[int], kappa: float, careful: bool) -> None:
-        """Minimise over these features; the dead are dropped. `careful`: more exactly before landing, which cycled."""
+        """Minimise over these features; the dead are dropped. `careful`: more exactly before landing, which cycled.
+
+        X and kappa are divided by the size of X, so that V, b and their gradients are of the size that they have where
+        features are standardised.
+        """
         A = np.asfortranarray(self.X[:, columns], dtype=np.float64)
-        start = np.array([self.V.get(j, self._birth(j, kappa, A[:, i])) for i, j in enumerate(columns)])
+        start = np.array([self.V.get(j, self._birth(j, kappa, A[:, i])) for i, j in enumerate(columns)]) * self.unit
+        A, kappa = A / self.unit, kappa / self.unit
         lands = start.size <= _LARGEST_NEWTON
         # A feature hardly pulled in has a gradient of the order of its excess, times that of its mask.
         accuracy = 1e-5 * self.tol if careful else _LOOSE if lands else 0.01 * self.tol
@@ -129,14 +152,14 @@ class FeaturePath:
         norms, pull = np.linalg.norm(V, axis=1), np.linalg.norm(A.T @ self.loss.value(A @ V + b)[1], axis=1)
         alive = (norms > _DEAD * norms.max()) | ((norms > 0) & (pull > 2 * kappa))
         if lands:
-            V, b, alive = self._land(A, V, b, alive, kappa)
-        self.V = {j: v for j, v, living in zip(columns, V, alive, strict=True) if living}
+            V, b, alive = land(Smooth(self.loss, A, kappa, self.has_intercept), V, b, alive, self.tol)
+        self.V = {j: v / self.unit for j, v, living in zip(columns, V, alive, strict=True) if living}
         self.b = b
 
     def _birth(self, j: int, kappa: float, x: np.ndarray) -> np.ndarray:
         """A small step from zero down the gradient: at zero itself the smooth problem is flat in (u_j, W_j)."""
         excess = max(self.pull[j] - 2 * kappa, self.tol * kappa)
-        curvature = max(x @ x / self.loss.n, 1e-12)
+        curvature = x @ x / self.loss.n  # above 0: the loss pulls at the feature
         return -0.2 * excess / curvature * self.gradient[j] / self.pull[j]
 
     def _descend(self, A, V, b, kappa: float, depth: int, accuracy: float):
@@ -165,43 +188,6 @@ class FeaturePath:
         options = {"maxiter": 2000, "maxfun": 4000, "ftol": 0.0, "gtol": 2 * kappa * accuracy}
         gates, W, free = split(minimize(value, theta, jac=True, method="L-BFGS-B", options=options).x)
         return gates.prod(axis=0)[:, None] * W, free if self.has_intercept else b
-
-    def _land(self, A, V, b, alive, kappa: float):
-        """Newton's method on the living V_j, where the penalty is smooth; one that would turn round is dropped.
-
-        Where it does not converge, what came in goes out again; the certificate then asks for another round.
-        """
-        before = V, b, alive
-        V, alive = np.where(alive[:, None], V, 0.0), alive.copy()
-        K, n = self.loss.width, self.loss.n
-        for _ in range(_NEWTON_STEPS):
-            inside, v = A[:, alive], V[alive]
-            norms = np.linalg.norm(v, axis=1)
-            e = v / norms[:, None]
-            _, R, P = self.loss.value(inside @ v + b)
-            gradient = inside.T @ R + 2 * kappa * e
-            error = max(np.abs(gradient).max(initial=0.0), np.abs(R.sum(axis=0)).max() if self.has_intercept else 0.0)
-            if error <= 1e-3 * self.tol * 2 * kappa:
-                return V, b, alive
-            full = np.hstack([inside, np.ones((n, 1))]) if self.has_intercept else inside
-            H = self.loss.hessian(full, P)
-            bend = (np.eye(K) - e[:, :, None] * e[:, None, :]) * (2 * kappa / norms)[:, None, None]
-            for i in range(len(v)):
-                H[i * K : (i + 1) * K, i * K : (i + 1) * K] += bend[i]
-            right = np.vstack([gradient, R.sum(axis=0)]) if self.has_intercept else gradient
-            try:
-                step = cho_solve(cho_factor(H, check_finite=False), right.ravel(), check_finite=False).reshape(-1, K)
-            except LinAlgError:
-                return before
-            moved = v - step[: len(v)]
-            turned = np.einsum("jk,jk->j", moved, v) <= 0
-            if turned.any():
-                alive[np.flatnonzero(alive)[turned]] = False
-                V[~alive] = 0.0
-                continue
-            V[alive] = moved
-            b = b - step[-1] if self.has_intercept else b
-        return before
 
     def _deepen(self, kappa: float) -> PathPoint:
         """The minimum of depth 3 below the present one, features that die left out; residual: the largest slope."""
