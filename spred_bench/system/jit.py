@@ -1,6 +1,6 @@
 """The one way this package compiles loops: the same bits from every process, and a cache wherever one can be written.
 
-Floating-point sums keep their order (no `fastmath`): with it, code that was just compiled and the same code from the
+Floating-point sums keep their order (no `fastmath`) in functions that call each other: with it, code that was just compiled and the same code from the
 cache can differ in the last digits, because the compiler reorders a sum according to what surrounds it. `dot` is
 written so that it becomes vector instructions all the same.
 
@@ -15,8 +15,17 @@ from collections.abc import Callable
 from numba import njit
 
 
-def compiled(function: Callable, fastmath: bool | set[str] = False) -> Callable:
+def compiled(function: Callable) -> Callable:
     """Compile `function` in nopython mode on its first call; it releases the interpreter's lock while it runs."""
+    return _compile(function, fastmath=False)
+
+
+def compiled_alone(function: Callable) -> Callable:
+    """The same for a function that no compiled function calls: sums may be reordered, since nothing surrounds them."""
+    return _compile(function, fastmath={"reassoc", "contract", "nsz"})
+
+
+def _compile(function: Callable, fastmath) -> Callable:
     try:
         dispatcher = njit(function, nogil=True, cache=True, fastmath=fastmath)
     except RuntimeError:  # "no locator available": no folder for a cache can be written

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from spred_bench.lasso.second_order.compiling import compiled
+from spred_bench.system.jit import compiled, dot
 
 _DEPENDENT = 1e-13  # squared distance from the span of the others, as a fraction of a column's own
 _FEASIBLE = 1e-11  # an excess over alpha, as a fraction of it, that is none
@@ -157,10 +157,7 @@ def _append(gram, inside, factor, k, j):
     """Row k of the Cholesky factor, for column j; False where that depends on those in play."""
     rest = gram[j, j]
     for i in range(k):
-        value = gram[j, inside[i]]
-        for m in range(i):
-            value -= factor[k, m] * factor[i, m]
-        value /= factor[i, i]
+        value = (gram[j, inside[i]] - dot(factor[k], factor[i], i)) / factor[i, i]
         factor[k, i] = value
         rest -= value * value
     if not rest > _DEPENDENT * gram[j, j]:
@@ -190,9 +187,7 @@ def _drop(inside, factor, k, out):
 def _solve(factor, k, x):
     """Overwrite x (k,) with the solution of factor factor' x = x."""
     for i in range(k):
-        for j in range(i):
-            x[i] -= factor[i, j] * x[j]
-        x[i] /= factor[i, i]
+        x[i] = (x[i] - dot(factor[i], x, i)) / factor[i, i]
     for i in range(k - 1, -1, -1):
         x[i] /= factor[i, i]
         for j in range(i):

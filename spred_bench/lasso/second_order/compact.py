@@ -15,8 +15,8 @@ import torch
 
 from spred_bench.lasso.duality import relative_gap
 from spred_bench.lasso.second_order.active_set import descend
-from spred_bench.lasso.second_order.compiling import compiled
 from spred_bench.lasso.second_order.design_matrix import Design
+from spred_bench.system.jit import compiled
 
 _SMALL_ENTRIES = 4_000_000  # an X with at most this many entries is small: 32 MB
 CAPACITY = 384  # columns a working set may hold

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from spred_bench.lasso.second_order.compiling import compiled
+from spred_bench.system.jit import compiled_alone
 
 # The threads of torch do not survive a fork: a child that waited for them would hang.
 os.register_at_fork(after_in_child=partial(torch.set_num_threads, 1))
@@ -161,7 +161,7 @@ def _correlate_raw(design: Design, R: Tensor) -> Tensor:
     return torch.cat([columns.to(torch.float64).T @ R for columns in design.X.split(_BLOCK, dim=1)])
 
 
-@compiled
+@compiled_alone
 def _correlate_wide(X, r, by_columns, out):
     n, p = X.shape
     if by_columns:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from spred_bench.lasso.second_order.compiling import compiled
+from spred_bench.system.jit import compiled
 
 _BLOCK = 128  # columns appended at a time: what lies above the diagonal of a block row is not computed
 

@@ -26,11 +26,11 @@ from spred_bench.lasso.second_order.compact import (
     certify,
     one_round,
 )
-from spred_bench.lasso.second_order.compiling import compiled
 from spred_bench.lasso.second_order.design_matrix import Design
 from spred_bench.lasso.second_order.gram_cache import gram_matrix
 from spred_bench.lasso.second_order.joint import solve_jointly
 from spred_bench.lasso.second_order.lasso_rounds import refuse_non_finite
+from spred_bench.system.jit import compiled
 
 _SMALL_GRAM = 2000  # columns whose inner products are formed whatever n is
 _GRAM_PAYS = 30  # with at least p over that many targets, all inner products are formed once
