@@ -1,9 +1,12 @@
 """scikit-learn estimators: a sparse classifier and a feature selector, by spred with one mask for all classes."""
 
 import warnings
+from collections.abc import Sequence
 from numbers import Integral, Real
 
 import numpy as np
+from numpy.random import RandomState
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.feature_selection import SelectorMixin
@@ -102,13 +105,13 @@ class SpredClassifier(ClassifierMixin, _Scaled):
     kappa_max_ : float.  residual_ : float, the violation reached.  n_selected_ : int.  n_iter_ : int, working sets.
     """
 
-    def __init__(self, kappa=0.05, *, fit_intercept=True, standardize=True, tol=1e-5):
+    def __init__(self, kappa: float = 0.05, *, fit_intercept: bool = True, standardize: bool = True, tol: float = 1e-5):
         self.kappa = kappa
         self.fit_intercept = fit_intercept
         self.standardize = standardize
         self.tol = tol
 
-    def fit(self, X, y) -> "SpredClassifier":
+    def fit(self, X: ArrayLike, y: ArrayLike) -> "SpredClassifier":
         """Fit to X (n, d) and labels y (n,)."""
         X, labels = self._checked(X, y)
         path = FeaturePath(X, labels, len(self.classes_), intercept=bool(self.fit_intercept), tol=self.tol)
@@ -129,14 +132,14 @@ class SpredClassifier(ClassifierMixin, _Scaled):
         self.n_selected_, self.n_iter_ = len(point.features), max(path.n_rounds, 1)
         return self
 
-    def decision_function(self, X) -> np.ndarray:
+    def decision_function(self, X: ArrayLike) -> np.ndarray:
         """Logits (m, C), or their difference (m,) for two classes."""
         check_is_fitted(self)
         X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
         logits = X @ self.coef_.T + self.intercept_
         return logits[:, 0] if len(self.classes_) == 2 else logits
 
-    def predict_proba(self, X) -> np.ndarray:
+    def predict_proba(self, X: ArrayLike) -> np.ndarray:
         """Probabilities (m, C)."""
         logits = self.decision_function(X)
         if logits.ndim == 1:
@@ -144,7 +147,7 @@ class SpredClassifier(ClassifierMixin, _Scaled):
         E = np.exp(logits - logits.max(axis=1, keepdims=True))
         return E / E.sum(axis=1, keepdims=True)
 
-    def predict(self, X) -> np.ndarray:
+    def predict(self, X: ArrayLike) -> np.ndarray:
         """Labels (m,)."""
         check_is_fitted(self)
         return self.classes_[self.predict_proba(X).argmax(axis=1)]
@@ -169,16 +172,16 @@ class SpredFeatureSelector(SelectorMixin, _Scaled):
 
     def __init__(
         self,
-        n_features=None,
+        n_features: int | None = None,
         *,
-        kappa=0.05,
-        hidden=(),
-        standardize=True,
-        fit_intercept=True,
-        tol=1e-5,
-        learning_rate=0.1,
-        max_steps=500,
-        random_state=None,
+        kappa: float = 0.05,
+        hidden: Sequence[int] = (),
+        standardize: bool = True,
+        fit_intercept: bool = True,
+        tol: float = 1e-5,
+        learning_rate: float = 0.1,
+        max_steps: int = 500,
+        random_state: int | RandomState | None = None,
     ):
         self.n_features = n_features
         self.kappa = kappa
@@ -190,7 +193,7 @@ class SpredFeatureSelector(SelectorMixin, _Scaled):
         self.max_steps = max_steps
         self.random_state = random_state
 
-    def fit(self, X, y) -> "SpredFeatureSelector":
+    def fit(self, X: ArrayLike, y: ArrayLike) -> "SpredFeatureSelector":
         """Fit to X (n, d) and labels y (n,)."""
         X, labels = self._checked(X, y)
         number, d = self.n_features, X.shape[1]

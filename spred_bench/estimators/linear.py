@@ -5,6 +5,7 @@ from numbers import Integral, Real
 
 import numpy as np
 import scipy.sparse
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.extmath import safe_sparse_dot
@@ -15,6 +16,7 @@ from spred_bench.lasso.second_order.newton import prepare, solve_lasso
 from spred_bench.lasso.second_order.path import lasso_path
 from spred_bench.system.threads import one_thread_for_numpy
 
+Design = ArrayLike | scipy.sparse.spmatrix | scipy.sparse.sparray
 _INPUT = {
     "accept_sparse": ["csr", "csc"],
     "dtype": [np.float64, np.float32],
@@ -26,14 +28,14 @@ _INPUT = {
 class _Linear(MultiOutputMixin, RegressorMixin, BaseEstimator):
     """What both estimators share: input checks, prediction, tags."""
 
-    def predict(self, X) -> np.ndarray:
+    def predict(self, X: Design) -> np.ndarray:
         """X coef_ + intercept_, shape (n,) or (n, m)."""
         check_is_fitted(self)
         X = validate_data(self, X, accept_sparse=["csr", "csc"], dtype=[np.float64, np.float32], reset=False)
         return np.asarray(safe_sparse_dot(X, self.coef_.T, dense_output=True)) + self.intercept_
 
     @property
-    def sparse_coef_(self):
+    def sparse_coef_(self) -> scipy.sparse.csr_matrix:
         """`coef_` as a SciPy CSR matrix."""
         return scipy.sparse.csr_matrix(self.coef_)
 
@@ -77,14 +79,22 @@ class SpredLasso(_Linear):
     Warns ConvergenceWarning, with the gap reached, where `tol` is not met.
     """
 
-    def __init__(self, alpha=1.0, *, fit_intercept=True, tol=1e-6, max_iter=100, warm_start=False):
+    def __init__(
+        self,
+        alpha: float = 1.0,
+        *,
+        fit_intercept: bool = True,
+        tol: float = 1e-6,
+        max_iter: int = 100,
+        warm_start: bool = False,
+    ):
         self.alpha = alpha
         self.fit_intercept = fit_intercept
         self.tol = tol
         self.max_iter = max_iter
         self.warm_start = warm_start
 
-    def fit(self, X, y, sample_weight=None) -> "SpredLasso":
+    def fit(self, X: Design, y: ArrayLike, sample_weight: ArrayLike | None = None) -> "SpredLasso":
         """Fit to X (n, p), dense or CSR/CSC, and y (n,) or (n, m); sample_weight (n,), as in scikit-learn."""
         X, y, sample_weight = self._checked(X, y, sample_weight)
         start = np.atleast_2d(self.coef_) if self.warm_start and hasattr(self, "coef_") else None
@@ -100,7 +110,16 @@ class SpredLasso(_Linear):
         return self
 
     @staticmethod
-    def path(X, y, *, eps=1e-3, n_alphas=100, alphas=None, tol=1e-6, max_iter=100):
+    def path(
+        X: Design,
+        y: ArrayLike,
+        *,
+        eps: float = 1e-3,
+        n_alphas: int = 100,
+        alphas: ArrayLike | None = None,
+        tol: float = 1e-6,
+        max_iter: int = 100,
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Solutions for decreasing alphas, each started from the one before, without an intercept.
 
         Returns alphas (a,), coefs (p, a) or (m, p, a), and dual gaps (a,) or (m, a) relative to |y|^2 / (2n).
@@ -123,19 +142,21 @@ class SpredGroupLasso(_Linear):
     group_weights : None (all 1), "sqrt" (square root of the group's size), or (G,) in the order of sorted labels.
     fit_intercept, tol, max_iter, warm_start : as in SpredLasso.
 
-    Attributes: as SpredLasso's; `dual_gap_` is one float.
+    Attributes
+    ----------
+    coef_, intercept_, n_iter_ : as in SpredLasso.  dual_gap_ : one float for all targets.
     """
 
     def __init__(
         self,
-        alpha=1.0,
+        alpha: float = 1.0,
         *,
-        groups=1,
-        group_weights=None,
-        fit_intercept=True,
-        tol=1e-6,
-        max_iter=100,
-        warm_start=False,
+        groups: int | ArrayLike = 1,
+        group_weights: str | ArrayLike | None = None,
+        fit_intercept: bool = True,
+        tol: float = 1e-6,
+        max_iter: int = 100,
+        warm_start: bool = False,
     ):
         self.alpha = alpha
         self.groups = groups
@@ -145,7 +166,7 @@ class SpredGroupLasso(_Linear):
         self.max_iter = max_iter
         self.warm_start = warm_start
 
-    def fit(self, X, y, sample_weight=None) -> "SpredGroupLasso":
+    def fit(self, X: Design, y: ArrayLike, sample_weight: ArrayLike | None = None) -> "SpredGroupLasso":
         """Fit to X (n, p), dense or CSR/CSC, and y (n,) or (n, m); sample_weight (n,), as in scikit-learn."""
         X, y, sample_weight = self._checked(X, y, sample_weight)
         groups = _groups(self.groups, X.shape[1])

@@ -9,6 +9,7 @@ All figures are computed in float64, whatever precision a solver worked in.
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -21,12 +22,12 @@ def as_columns(A: np.ndarray) -> np.ndarray:
     return A[:, None] if A.ndim == 1 else A
 
 
-def soft_threshold(x: np.ndarray, level) -> np.ndarray:
+def soft_threshold(x: np.ndarray, level: float | np.ndarray) -> np.ndarray:
     """sign(x) max(|x| - level, 0), the proximal operator of `level |.|_1`."""
     return np.sign(x) * np.maximum(np.abs(x) - level, 0.0)
 
 
-def orthogonal_solution(X: np.ndarray, y: np.ndarray, alpha) -> np.ndarray:
+def orthogonal_solution(X: np.ndarray, y: np.ndarray, alpha: float | np.ndarray) -> np.ndarray:
     """Closed form of (1) when X'X / n is the identity: soft-thresholded least squares, shape (p,) or (p, m)."""
     return soft_threshold(X.T @ y / len(y), alpha)
 
@@ -129,7 +130,7 @@ def _wide(X):
     return X.astype(np.float64, copy=False)
 
 
-def lambda_max(X, Y: np.ndarray) -> float:
+def lambda_max(X: Any, Y: np.ndarray) -> float:
     """Smallest alpha at which w = 0 solves (1): the largest |x_j' y_t| / n over features j and targets t."""
     Y = np.asarray(Y, dtype=np.float64)
     return float(np.abs(LassoProblem(X, Y, 0.0).correlation(Y)).max())

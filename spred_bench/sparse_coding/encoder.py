@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor
@@ -50,7 +51,14 @@ class Dictionary:
         self.gram = self.atoms @ B
 
 
-def encode(X, B, kappa: float, *, gap: float = 1e-6, start=None) -> Codes:
+def encode(
+    X: ArrayLike | Tensor,
+    B: ArrayLike | Tensor,
+    kappa: float,
+    *,
+    gap: float = 1e-6,
+    start: sparse.spmatrix | ArrayLike | None = None,
+) -> Codes:
     """Minimise |x - B s|^2 + 2 kappa |s|_1 for each row x of X.
 
     X (n, m) patches in rows, B (m, k) atoms in columns, arrays or tensors; computed in X's type, float32 or float64.

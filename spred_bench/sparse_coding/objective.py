@@ -7,13 +7,15 @@ for every patch x. scikit-learn and SPAMS minimise half of that, `1/2 |x - B s|^
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from scipy import sparse
 
 _ROWS = 4096
 
 
-def objective(X: np.ndarray, B: np.ndarray, codes, kappa: float) -> float:
+def objective(X: np.ndarray, B: np.ndarray, codes: Any, kappa: float) -> float:
     """Mean over the patches of |x - B s|^2 + 2 kappa |s|_1, in float64.
 
     X (n, m) patches in rows, B (m, k) atoms in columns, codes (n, k): `Codes`, a SciPy sparse matrix or an array.

@@ -4,6 +4,7 @@ A source is an endless iterator that knows its `steps_per_epoch` and can save an
 """
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,7 +15,7 @@ class FullBatch:
 
     steps_per_epoch = 1
 
-    def __init__(self, batch):
+    def __init__(self, batch: Any):
         self.batch = batch
 
     def __iter__(self) -> Iterator:

@@ -98,7 +98,7 @@ class KeepBest:
             self.waited += 1
         return self.patience is not None and self.waited >= self.patience
 
-    def restore(self, model) -> None:
+    def restore(self, model: nn.Module) -> None:
         """RuntimeError if there was no score to remember."""
         if self.best_step is None:
             raise RuntimeError("no score so far was a number: there is nothing to restore")

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 
 from spred_bench.errors import CheckpointMismatch
 from spred_bench.system import distributed
@@ -126,7 +127,7 @@ class Checkpoints:
             raise self.mismatch(f"checkpoint {path.name} belongs to configuration {saved['key']}, this is {self.key}")
         return saved["state"]
 
-    def restore(self, model, tensors: dict) -> None:
+    def restore(self, model: nn.Module, tensors: dict) -> None:
         """Put `tensors` into the model. CheckpointMismatch if they are of another one."""
         try:
             load_tensors(model, tensors)

@@ -11,6 +11,7 @@ they stay. *Recovery*: what is left trains on without penalty, so that nothing m
 """
 
 import math
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +20,9 @@ from spred_bench import redundancy
 from spred_bench.redundancy import factors_of
 from spred_bench.training import schedules
 from spred_bench.training.kappa_schedule import factor_groups
+
+if TYPE_CHECKING:
+    from spred_bench.training.trainer import Trainer
 
 _PROPORTIONAL, _INTEGRAL = 1.0, 5.0  # per unit of log density; the integral is over the share of the steps
 _STARTING_BUDGET = 5.0  # exp(-5) makes a typical weight negligible
@@ -52,7 +56,7 @@ class TargetSparsity:
         self._from: float | None = None  # negligible share at the start
         self._integral, self._last = 0.0, 0.0
 
-    def due(self, trainer) -> bool:
+    def due(self, trainer: "Trainer") -> bool:
         """At each check, at the landing, and at the end if the run stopped before it."""
         if self.landing:
             return False

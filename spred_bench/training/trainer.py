@@ -1,11 +1,10 @@
 """The only gradient-descent loop: any torch optimizer, full batch or minibatches, exact resuming.
+Tasks pass a loss, batches and callbacks; they never edit the loop.
 
     w = torch.zeros(d, requires_grad=True)
     run = train(w, torch.optim.SGD([w], lr=0.1), lambda w, batch: loss(w), None, max_steps=1000,
                 callbacks=[every(100, recorder(lambda run: {"objective": float(loss(run.model))}))])
     run.status, run.rows, run.elapsed_s
-
-Tasks pass a loss, batches and callbacks; they never edit the loop.
 """
 
 import math
@@ -30,7 +29,7 @@ from spred_bench.training.snapshot import LastFinite, load_tensors, named_tensor
 PROGRESS = ("step", "status", "rows", "resumes", "last_loss")  # what a checkpoint keeps of the fields below
 
 
-def train(*arguments, **options) -> "Trainer":
+def train(*arguments: Any, **options: Any) -> "Trainer":
     """`Trainer(...).run()`: train, and return the trainer with its status, rows and time."""
     return Trainer(*arguments, **options).run()
 
@@ -102,6 +101,7 @@ class Trainer:
 
     @property
     def finished(self) -> bool:
+        """Whether the training has ended, for whatever reason; `status` says which."""
         return self.status is not None
 
     @property
@@ -109,7 +109,7 @@ class Trainer:
         """Seconds of training in all segments, without callbacks, checkpoints and compilation."""
         return self.stopwatch.elapsed_s
 
-    def record(self, **values) -> None:
+    def record(self, **values: Any) -> None:
         """Append a row {step, time_s, **values}; tensors and numpy numbers become plain ones."""
         plain = {k: v.tolist() if hasattr(v, "tolist") else v for k, v in values.items()}
         self.rows.append({"step": self.step, "time_s": self.elapsed_s, **plain})
