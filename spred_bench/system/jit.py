@@ -1,8 +1,8 @@
 """The one way this package compiles loops: the same bits from every process, and a cache wherever one can be written.
 
-Floating-point sums keep their order (no `fastmath`) in functions that call each other: with it, code that was just compiled and the same code from the
-cache can differ in the last digits, because the compiler reorders a sum according to what surrounds it. `dot` is
-written so that it becomes vector instructions all the same.
+Floating-point sums keep their order (no `fastmath`) in functions that call each other. With it, code that was just
+compiled and the same code from the cache can differ in the last digits, because the compiler reorders a sum according
+to what surrounds it. `dot` is written so that it becomes vector instructions all the same.
 
 A cache lies beside the package, or in the user's cache folder where that is read-only. Where neither can be written (a
 container, a cluster's read-only home, a full disk), or where the cache is damaged, functions are compiled anew: that

@@ -50,6 +50,4 @@ def test_a_public_name_is_annotated(name):
         arguments += [extra for extra in (function.args.vararg, function.args.kwarg) if extra]
         bare = [a.arg for a in arguments if a.annotation is None and a.arg not in ("self", "cls")]
         assert bare == [], f"{function.name}: no type for {bare}"
-        assert function.returns is not None or function.name == "__init__", (
-            f"{function.name}: no return type"
-        )
+        assert function.returns is not None or function.name == "__init__", f"{function.name}: no return type"

@@ -44,7 +44,8 @@ def _by_columns(design: Design) -> tuple[Tensor, Tensor, Tensor]:
     resolved = values[0] * max(design.shape) * np.finfo(np.float32 if single else np.float64).eps
     k = max(1, int((values > resolved).sum()))
     parts = U[:, :k], np.where(values[:k] > 0, values[:k], np.inf), Vt[:k].T
-    return tuple(torch.from_numpy(np.ascontiguousarray(part)).to(design.device) for part in parts)
+    U, values, V = (torch.from_numpy(np.ascontiguousarray(part)).to(design.device) for part in parts)
+    return U, values, V
 
 
 def _by_inner_products(design: Design) -> tuple[Tensor, Tensor, Tensor]:
