@@ -18,6 +18,7 @@ def run_directories(folder):
     return sorted(path.parent for path in folder.glob("results/*/*/run.json"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -72,6 +73,7 @@ def test_a_mistake_is_one_line_and_writes_nothing(cli, tmp_path, words, message)
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -90,6 +92,7 @@ def test_bad_data_files_are_named_before_anything_is_written(cli, tmp_path, cont
     assert not (tmp_path / "results").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["npz", "mat", "svm"])
 def test_own_data_files_run(cli, tmp_path, kind):
     rng = np.random.default_rng(0)
@@ -110,6 +113,7 @@ def test_own_data_files_run(cli, tmp_path, kind):
     assert len(manifest["data"]["file"]["sha256"]) == 64
 
 
+@pytest.mark.slow
 def test_a_run_ends_with_a_table_and_files_and_is_not_repeated(cli, tmp_path):
     code, out, err = cli(*TINY)
     assert code == 0 and err == ""
@@ -123,12 +127,14 @@ def test_a_run_ends_with_a_table_and_files_and_is_not_repeated(cli, tmp_path):
     assert run_directories(tmp_path) == [run]
 
 
+@pytest.mark.slow
 def test_kappa_is_the_paper_s(cli, tmp_path):
     assert cli(*TINY, "kappa=0.5", "solver=cd")[0] == 0
     table = pd.read_csv(run_directories(tmp_path)[0] / "records.csv")
     assert set(table["kappa"]) == {0.5} and set(table["l1_strength"]) == {1.0}
 
 
+@pytest.mark.slow
 def test_a_sweep_makes_one_run_per_value_and_collect_merges_them(cli, tmp_path):
     code, out, _ = cli("-m", *TINY, "solver=cd", "kappa=0.5,1,2")
     assert code == 0 and "3 runs: 3 done" in out
@@ -141,6 +147,7 @@ def test_a_sweep_makes_one_run_per_value_and_collect_merges_them(cli, tmp_path):
     assert (tmp_path / "figures/lasso_scaling.png").stat().st_size > 5000
 
 
+@pytest.mark.slow
 def test_a_failing_cell_leaves_a_traceback_and_the_others(cli, tmp_path, monkeypatch):
     from spred_bench.components.solvers import fista
 
@@ -210,6 +217,7 @@ def whole(tmp_path_factory):
     return stable(next(folder.glob("results/*/*/records.csv")))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("signum", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_a_killed_run_ends_with_the_rows_of_one_never_killed(tmp_path, whole, signum):
     process = spred_bench(tmp_path, *KILLED)

@@ -14,6 +14,7 @@ def spred_bench(folder, words, stdout):
     return subprocess.run(command, cwd=folder, env=os.environ, stdout=stdout, stderr=subprocess.PIPE, text=True)
 
 
+@pytest.mark.slow
 def test_a_reader_that_leaves_stops_no_run(tmp_path):
     reader, writer = os.pipe()
     os.close(reader)
@@ -30,6 +31,7 @@ def test_a_full_device_is_one_line(tmp_path):
     assert "standard output: cannot write (No space left on device)" in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["run#1", "Jürgen's Läufe", "my runs"])
 def test_a_path_needs_no_quotes(cli, tmp_path, name):
     assert cli(*RUN, f"results_dir={name}")[0] == 0

@@ -48,6 +48,7 @@ def page(results):
     return report.page(results)
 
 
+@pytest.mark.slow
 def test_it_holds_every_claim_figure_command_and_version(page, results):
     text = html.unescape(page)
     folders = evidence.read(results)
@@ -70,6 +71,7 @@ def test_it_asks_the_network_for_nothing(page):
     assert "default-src 'none'" in page and "@import" not in page and "url(" not in page
 
 
+@pytest.mark.slow
 def test_what_a_row_says_is_text_and_not_markup(tmp_path):
     shutil.copytree(ROOT / evidence.REFERENCE / "landscape", tmp_path / "landscape")
     (manifest,) = (tmp_path / "landscape" / "manifests").iterdir()
@@ -77,6 +79,7 @@ def test_what_a_row_says_is_text_and_not_markup(tmp_path):
     assert "<script>alert" not in report.page(tmp_path)
 
 
+@pytest.mark.slow
 def test_the_verb_writes_it_where_asked(cli, results, tmp_path):
     code, out, _ = cli("report", str(results), "--output", "pages/mine.html")
     assert code == 0 and out.strip() == "pages/mine.html"

@@ -33,6 +33,7 @@ def test_yaml_holds_one_component_of_its_own_name_and_a_title(group, name):
     assert listing.title(group, name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", GROUPS["model"])
 def test_models_are_reproducible_and_give_one_logit_per_class(name):
     for model in build_all("model", name).values():
@@ -81,6 +82,7 @@ def solve(solver, problem, target_gap=1e-6):
     return w, monitor
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("m", [None, 3])
 @pytest.mark.parametrize("name", GROUPS["solver"])
 def test_solvers_reach_the_objective_of_scikit_learn(name, m):
@@ -97,6 +99,7 @@ def test_solvers_reach_the_objective_of_scikit_learn(name, m):
     assert best - 1e-9 <= problem.objective(w) <= best + 1.01 * target * problem.null_objective
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("m", [None, 2])
 @pytest.mark.parametrize("name", GROUPS["solver"])
 def test_solvers_return_zero_at_lambda_max(name, m):
@@ -107,6 +110,7 @@ def test_solvers_return_zero_at_lambda_max(name, m):
     assert np.abs(w).max() <= 5e-3 * scale, monitor.trace[-1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", GROUPS["solver"])
 def test_solvers_give_the_same_answer_twice(name):
     problem = lasso_problem()
@@ -147,6 +151,7 @@ def coding_problem():
     return CodingProblem(X[:400], 12, 0.5, seed=0), X[400:]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", GROUPS["learner"])
 def test_learners_lower_the_objective_of_their_common_start(name):
     problem, held_out = coding_problem()
@@ -184,6 +189,7 @@ def smoke_runs(tmp_path_factory):
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", GROUPS["task"])
 def test_tasks_run_at_smoke_scale_and_write_valid_records(name, smoke_runs):
     assembled, result, table = smoke_runs[name]
@@ -197,6 +203,7 @@ def test_tasks_run_at_smoke_scale_and_write_valid_records(name, smoke_runs):
     np.testing.assert_allclose(penalised["l1_strength"], 2 * penalised["kappa"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", GROUPS["task"])
 def test_summary_and_figures_need_the_csv_alone(name, smoke_runs, tmp_path):
     assembled, result, table = smoke_runs[name]
@@ -205,6 +212,7 @@ def test_summary_and_figures_need_the_csv_alone(name, smoke_runs, tmp_path):
     assert len(written) >= 2 and all(path.stat().st_size > 5000 for path in written if path.suffix == ".png")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", GROUPS["task"])
 def test_figures_draw_the_merged_rows_of_a_sweep(name, smoke_runs, tmp_path):
     table = smoke_runs[name][2]
@@ -218,6 +226,7 @@ def test_figures_draw_the_merged_rows_of_a_sweep(name, smoke_runs, tmp_path):
     assert {path.name for path in plots.draw_file(tmp_path)} >= {path.name for path in alone}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", GROUPS["task"])
 def test_tasks_are_not_run_twice(name, smoke_runs):
     assembled, result, _ = smoke_runs[name]

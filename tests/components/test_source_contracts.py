@@ -66,6 +66,7 @@ def test_regression_sources_are_reproducible(name, tmp_path):
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sources_of(Images))
 def test_image_sources_are_reproducible_and_of_matching_shapes(name, tmp_path):
     x, y = np.zeros((6, 4, 5, 3), np.uint8), np.arange(6) % 2

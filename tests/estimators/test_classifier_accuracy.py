@@ -29,6 +29,7 @@ def violation(model: SpredClassifier, X, y, kappa: float) -> float:
     return float(max(np.where(norms > 0, np.linalg.norm(pull, axis=1), np.linalg.norm(pull, axis=1) - 1).max(), 0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_the_residual_never_rises_as_tol_falls(n_classes):
     X, y = problem(n_classes)

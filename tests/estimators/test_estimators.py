@@ -61,6 +61,7 @@ def test_weights_agree_with_scikit_learn_and_with_repetition():
     np.testing.assert_allclose(ours.coef_, repeated.coef_, atol=1e-7)
 
 
+@pytest.mark.slow
 def test_path_agrees_with_single_fits():
     X, y = data()
     alphas, coefs, gaps = SpredLasso.path(X, y, n_alphas=7, tol=1e-10)
@@ -120,6 +121,7 @@ def proximal_gradient(X, y, alpha, groups, weights, steps=20_000):
     return w
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("weights", [None, "sqrt"])
 @pytest.mark.parametrize("alpha", [0.02, 0.5])
 def test_group_lasso_agrees_with_proximal_gradient(alpha, weights):

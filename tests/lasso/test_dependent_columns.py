@@ -40,6 +40,7 @@ def test_one_hot_columns_have_the_known_solution(stored, targets):
     np.testing.assert_allclose(coef[:3] - coef[0], expected - expected[0], atol=2e-6)
 
 
+@pytest.mark.slow
 def test_one_hot_columns_at_thirty_strengths():
     X, y = one_hot()
     centred, target = X - X.mean(0), y - y.mean()

@@ -67,6 +67,7 @@ def test_every_way_through_gives_what_single_targets_give(n, p, m, stored):
         np.testing.assert_allclose(together.coef[t], alone.coef, atol=1e-4 if stored is not np.float32 else 1e-2)
 
 
+@pytest.mark.slow
 def test_crowded_targets_are_left_to_the_other_solver():
     X, _ = problem(700, 1500)
     Y = np.concatenate([targets(X, 3, 3), targets(X, 3, 1500), np.zeros((700, 1))], axis=1)

@@ -13,6 +13,7 @@ from spred_bench.lasso.second_order.path import lasso_path
 from spred_bench.lasso.second_order.varpro import solve_by_projection
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(60, 30), (40, 200), (300, 40), (30, 2000), (50, 50)])
 @pytest.mark.parametrize("fraction", [0.5, 0.1, 0.01])
 @pytest.mark.parametrize("kind", ["F", "C", "float32", "csc", "csr", "torch"])

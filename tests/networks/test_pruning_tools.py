@@ -19,6 +19,7 @@ def rows(cli, tmp_path, *words) -> pd.DataFrame:
     return found
 
 
+@pytest.mark.slow
 def test_from_a_dense_network_to_a_target_and_onto_disk(cli, tmp_path):
     rows(cli, tmp_path, "method=[weight_decay]", "task.compressions=[1]", "task.export=true")
     (dense,) = tmp_path.glob("results/pruning/*/networks/*/weights.dense.pt")

@@ -122,6 +122,7 @@ def told(extended, tmp_path_factory) -> tuple[Path, dict[str, str]]:
     return folder, printed
 
 
+@pytest.mark.slow
 def test_files_of_the_guide_make_components_that_run(extended, told):
     folder, printed = told
     assert list(folder.glob("results/shrinkage/*/shrinkage.png"))
@@ -130,6 +131,7 @@ def test_files_of_the_guide_make_components_that_run(extended, told):
     assert {Path(name).stem for name in files("configs")} <= set(listed)
 
 
+@pytest.mark.slow
 def test_two_files_from_outside_run_in_both_tasks(told):
     folder, _ = told
     rows = {}
@@ -143,6 +145,7 @@ def test_two_files_from_outside_run_in_both_tasks(told):
     assert labels.label("method", "elastic") == "L1 and decay"
 
 
+@pytest.mark.slow
 def test_examples_of_the_guide_run_with_its_files(extended, tmp_path):
     scripts = [text for text in blocks(EXTENDING, "python") if not text.startswith("# ")]
     assert scripts

@@ -21,6 +21,7 @@ def installed(tmp_path_factory):
     return folder / "site"
 
 
+@pytest.mark.slow
 def test_the_wheel_holds_every_configuration_rule_and_template(installed):
     def tree(folder):
         return {
@@ -32,6 +33,7 @@ def test_the_wheel_holds_every_configuration_rule_and_template(installed):
         assert tree(installed / "spred_bench" / folder) == tree(ROOT / "spred_bench" / folder) != set()
 
 
+@pytest.mark.slow
 def test_the_installed_program_runs_from_an_empty_directory(installed, tmp_path):
     environment = {**os.environ, "PYTHONPATH": str(installed)}
 

@@ -56,6 +56,7 @@ def run(script: str, *words: str) -> subprocess.CompletedProcess:
     return subprocess.run([sys.executable, "-c", script, *words], capture_output=True, text=True)
 
 
+@pytest.mark.slow
 def test_the_library_works_without_the_packages_of_the_runner():
     result = run(WITHOUT_RUNNER, *LIBRARY)
     assert result.returncode == 0, result.stderr

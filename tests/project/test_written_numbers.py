@@ -17,6 +17,7 @@ def numbers():
     return written_numbers.Numbers(ROOT / evidence.REFERENCE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", written_numbers.TEXTS, ids=lambda path: path.name)
 def test_the_texts_say_what_the_rows_say(numbers, path):
     text = path.read_text()
@@ -33,6 +34,7 @@ def test_no_result_stands_without_a_mark():
     assert len(written_numbers.unmarked_digits(spoilt)) == 1
 
 
+@pytest.mark.slow
 def test_another_row_gives_another_page(tmp_path, numbers):
     shutil.copytree(ROOT / evidence.REFERENCE, tmp_path / "reference")
     path = tmp_path / "reference" / "fig2_headline" / "records.csv"

@@ -113,6 +113,7 @@ def wells(w):
     return (0.5 * (w.square() - 1).square() + w * w.new_tensor([0.1, -0.07])).sum(-1) + 0.1 * w.prod(-1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("init", ["off_balance", "balanced"])
 def test_local_minima_are_the_penalised_problem_s(init):
     """Theorem 2: descent ends in local minima of L + 2 kappa |w|_1; from every basin, all are found."""
@@ -181,6 +182,7 @@ def test_zero_is_escaped_at_second_order(gradient):
     assert (least < 0) == (abs(gradient) > 2 * kappa)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("depth", [2, 3, 4])
 @pytest.mark.parametrize("group", [None, 1])
 def test_depth_gives_the_fractional_penalty(depth, group):
@@ -200,6 +202,7 @@ def test_depth_gives_the_fractional_penalty(depth, group):
     assert imbalance(model)["w"] < 1e-4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer_class, lr", [(torch.optim.SGD, 0.05), (torch.optim.Adam, 0.02)])
 @pytest.mark.parametrize("init", ["off_balance", "unit", "balanced"])
 def test_wrong_signs_are_left_unless_the_start_is_balanced(optimizer_class, lr, init):

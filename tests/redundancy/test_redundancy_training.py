@@ -166,6 +166,7 @@ def test_missing_decay_is_refused(model):
             check_optimizer(optimizer, model)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("depth", [2, 3])
 @pytest.mark.parametrize("momentum", [0.0, 0.9])
 def test_decay_budget_predicts_a_useless_weight(depth, momentum):

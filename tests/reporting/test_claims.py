@@ -34,6 +34,7 @@ def falsified(tmp_path, name: str, change) -> pd.DataFrame:
     return table_of(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_falsified_row_changes_the_verdict(reference, tmp_path):
     assert reference.loc["orthogonal_support", "verdict"] == "holds"
 
@@ -47,6 +48,7 @@ def test_a_falsified_row_changes_the_verdict(reference, tmp_path):
     assert changed.loc["orthogonal_objective", "verdict"] == "holds"
 
 
+@pytest.mark.slow
 def test_a_falsified_rival_changes_the_verdict(reference, tmp_path):
     assert reference.loc["lasso_todays_solvers", "verdict"] == "holds"
 
@@ -57,6 +59,7 @@ def test_a_falsified_rival_changes_the_verdict(reference, tmp_path):
     assert changed.loc["lasso_todays_solvers", "verdict"] == "does not hold"
 
 
+@pytest.mark.slow
 def test_a_missing_value_keeps_a_claim_from_holding(tmp_path):
     def lost(rows):
         timed = (rows["metric"] == "time_to_gap_s") & (rows["method"] == "spred_newton")
@@ -76,6 +79,7 @@ def test_what_was_not_measured_is_not_run_here(reference, tmp_path):
     assert len(found) == len(reference)
 
 
+@pytest.mark.slow
 def test_smoke_rows_are_no_evidence(cli, tmp_path):
     assert cli("task=landscape", "scale=smoke")[0] == 0
     code, out, _ = cli("claims", "results")
@@ -89,6 +93,7 @@ def test_smoke_rows_are_no_evidence(cli, tmp_path):
     assert written.loc["landscape_mirrored", "scale"] == "cpu"
 
 
+@pytest.mark.slow
 def test_runs_and_their_merged_table_count_once(cli, tmp_path):
     assert cli("task=landscape")[0] == 0
     alone = evidence.all_rows(evidence.read(tmp_path / "results"))
@@ -99,6 +104,7 @@ def test_runs_and_their_merged_table_count_once(cli, tmp_path):
     assert set(folders[0].records["scale"]) == {"cpu"}
 
 
+@pytest.mark.slow
 def test_a_run_that_went_on_after_a_merge_counts_as_it_is(cli, tmp_path):
     assert cli("task=landscape")[0] == 0
     assert cli("collect", "--output", "results/fig_own")[0] == 0

@@ -37,6 +37,7 @@ VARIABLE = "hydra: {job: {env_set: {LD_PRELOAD: evil.so}}}\n"
 PYTHON = "evil:\n  _target_: spred_bench.components.solvers.adelie.Solver\n  python: ./evil.sh\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "text", "words", "key"),
     [
@@ -79,6 +80,7 @@ def test_what_is_typed_runs(cli, tmp_path, mine):
     assert (tmp_path / "ran").exists()
 
 
+@pytest.mark.slow
 def test_threads_may_be_set_in_a_file(cli, mine):
     mine("experiment/own.yaml", GLOBAL + "hydra: {job: {env_set: {OMP_NUM_THREADS: '1'}}}\n")
     assert cli("--config-dir", "mine", "experiment=own", "task=landscape", "scale=smoke", "device=cpu")[0] == 0

@@ -21,6 +21,7 @@ hydra:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", listing.groups()["experiment"])
 def test_every_experiment_builds_at_smoke_scale(name, tmp_path):
     try:
@@ -43,6 +44,7 @@ def own(tmp_path):
     return ["--config-dir", "own", "experiment=fig_own", "scale=smoke", "device=cpu"]
 
 
+@pytest.mark.slow
 def test_the_runs_of_an_experiment_are_merged_and_drawn(cli, tmp_path, own):
     code, out, _ = cli(*own)
     assert code == 0 and "3 runs: 3 done" in out
@@ -51,6 +53,7 @@ def test_the_runs_of_an_experiment_are_merged_and_drawn(cli, tmp_path, own):
     assert (tmp_path / "results" / "fig_own" / "landscape.png").stat().st_size > 5000
 
 
+@pytest.mark.slow
 def test_a_value_of_the_command_line_narrows_it(cli, tmp_path, own):
     code, out, _ = cli(*own, "task.centres=[1.0]")
     assert code == 0 and "1 runs: 1 done" in out

@@ -40,8 +40,7 @@ def edit_yaml(path):
 
 def edit_manifest(path):
     manifest = json.loads((path / "run.json").read_text())
-    manifest["config"]["seed"] = 7
-    (path / "run.json").write_text(json.dumps(manifest))
+    (path / "run.json").write_text(json.dumps(manifest | {"config": manifest["config"] | {"seed": 7}}))
 
 
 def cut_yaml(path):
@@ -152,6 +151,7 @@ class NoSpace:
         return self.real(descriptor)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("calls", range(0, 9))
 def test_a_full_disk_is_one_line_and_the_same_command_continues(tmp_path, monkeypatch, calls):
     monkeypatch.setattr(records.os, "fsync", NoSpace(calls))
@@ -181,6 +181,7 @@ def test_a_run_continued_by_other_code_remembers_both(tmp_path, monkeypatch):
     assert "made by 2 versions of the code" in collecting.collect(tmp_path)[0]
 
 
+@pytest.mark.slow
 def test_a_disk_that_has_no_room_for_the_figure_is_one_line_too(cli, tmp_path, monkeypatch):
     def full(path, content):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -208,6 +209,7 @@ def run_limited(folder: Path, limit=None):
     )
 
 
+@pytest.mark.slow
 def test_a_real_limit_of_the_file_system(tmp_path):
     limited = run_limited(tmp_path, lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (700, 700)))
     assert limited.returncode != 0 and "cannot write (File too large)" in limited.stderr
@@ -226,6 +228,7 @@ def small_disk(tmp_path):
     subprocess.run(["umount", str(folder)], check=True)
 
 
+@pytest.mark.slow
 def test_a_disk_that_is_really_full(small_disk):
     with pytest.raises(UserError, match="No space left on device"):
         for seed in range(40):

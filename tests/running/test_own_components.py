@@ -81,6 +81,7 @@ def spred_bench(tmp_path):
     return run
 
 
+@pytest.mark.slow
 def test_a_solver_and_data_run_here_in_a_child_and_in_a_sweep(spred_bench, tmp_path):
     done = spred_bench(*LASSO, "allow=[my_things]", "task.isolate=all")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -98,6 +99,7 @@ def test_a_solver_and_data_run_here_in_a_child_and_in_a_sweep(spred_bench, tmp_p
         assert judged.returncode == 0, judged.stderr
 
 
+@pytest.mark.slow
 def test_a_method_runs(spred_bench, tmp_path):
     done = spred_bench(*NODES, "allow=[my_things]")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -105,6 +107,7 @@ def test_a_method_runs(spred_bench, tmp_path):
     assert set(pd.read_csv(path)["method"]) == {"my_method"}
 
 
+@pytest.mark.slow
 def test_without_allow_the_line_says_what_to_type(spred_bench, tmp_path):
     refused = spred_bench(*LASSO)
     assert refused.returncode == 2 and refused.stderr.count("\n") == 1
@@ -113,6 +116,7 @@ def test_without_allow_the_line_says_what_to_type(spred_bench, tmp_path):
     assert not (tmp_path / "results").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "said"),
     [

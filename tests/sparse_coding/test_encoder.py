@@ -26,6 +26,7 @@ def gaps_of(X, B, codes, kappa):
     return (primal - dual) / np.maximum(0.5 * (X**2).sum(1), 1e-300)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("m, k", [(24, 12), (24, 60), (24, 300), (64, 64)])
 @pytest.mark.parametrize("kappa", [0.05, 0.5, 2.0])
 @pytest.mark.parametrize("threads", [1, 2])
@@ -90,6 +91,7 @@ def test_a_start_changes_nothing_but_the_work():
         np.testing.assert_allclose(warm.codes.toarray(), cold.codes.toarray(), atol=1e-6)
 
 
+@pytest.mark.slow
 def test_very_coherent_atoms():
     rng = np.random.default_rng(0)
     B = rng.standard_normal((32, 8)).repeat(12, axis=1) + 0.05 * rng.standard_normal((32, 96))
@@ -99,6 +101,7 @@ def test_very_coherent_atoms():
     assert gaps_of(X, B, found.codes, 0.05).max() <= 2e-7
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("dtype", "gap", "slack"), [("float64", 1e-7, 1e-9), ("float32", 1e-6, 1e-6)])
 @pytest.mark.parametrize("seed", [2, 7, 23, 38])  # at each of them the rounds alone stall
 def test_coherent_atoms_of_any_kind_are_coded(seed, dtype, gap, slack):

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pandas as pd
+import pytest
 import torch
 from torch import nn
 
@@ -71,6 +72,7 @@ def in_two_processes(words: list[str], folder: Path) -> None:
         assert process.returncode == 0, text
 
 
+@pytest.mark.slow
 def test_two_processes_follow_the_path_of_one(tmp_path):
     (tmp_path / "one").mkdir()
     one = both(str(tmp_path / "one"))
@@ -88,6 +90,7 @@ def test_two_processes_follow_the_path_of_one(tmp_path):
     assert 0 < (means[0] - means[1]).abs().max() < 0.1
 
 
+@pytest.mark.slow
 def test_a_run_of_two_processes_has_the_rows_of_one(tmp_path, cli):
     task = ["task=node_sparsity", "scale=smoke", "method=[spred_nodes]", "task.epochs=1", "task.kappas=[1e-3]"]
     assert cli(*task, f"results_dir={tmp_path}/one")[0] == 0

@@ -29,6 +29,7 @@ print(dot(np.arange(4.0), np.ones(4), 4))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", [NO_FOLDER, FULL_DISK, DAMAGED], ids=["no folder", "full disk", "damaged"])
 def test_a_cache_that_cannot_be_used_is_passed_over(fault, tmp_path):
     environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
@@ -60,6 +61,7 @@ print(hashlib.sha256(found.codes.data.tobytes() + found.gap.tobytes()).hexdigest
 """
 
 
+@pytest.mark.slow
 def test_fresh_and_cached_code_give_the_same_bits(tmp_path):
     environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
     digests = [

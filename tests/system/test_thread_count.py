@@ -42,12 +42,14 @@ def test_a_system_without_such_counts_gives_all_cores(monkeypatch):
     assert thread_count.default_count() >= 1
 
 
+@pytest.mark.slow
 def test_every_library_gets_them():
     environment = {name: value for name, value in os.environ.items() if name not in thread_count.VARIABLES}
     run = subprocess.run([sys.executable, "-c", COUNTS], env=environment, capture_output=True, text=True, check=True)
     assert run.stdout == "{1} 1\n"
 
 
+@pytest.mark.slow
 def test_rows_and_manifest_say_the_threads(cli, tmp_path):
     import json
 

@@ -83,6 +83,7 @@ def interrupt(folder, step, **options):
     assert error.value.code == 143
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schedule", SCHEDULES)
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_interrupted_twice_and_resumed_is_bit_equal(tmp_path, optimizer, schedule):
@@ -196,6 +197,7 @@ SCRIPT = """
 """
 
 
+@pytest.mark.slow
 def test_processes_ended_by_signals_continue_bit_equal(tmp_path):
     def process(folder, action):
         command = [sys.executable, "-c", textwrap.dedent(SCRIPT), str(tmp_path / folder), action]

@@ -55,6 +55,7 @@ def zeros(model) -> float:
     return sparsity.weight_sparsity(sparsity.weights_of(model).values(), 0.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "depth"), [("mlp", 2), ("mlp", 3), ("convolutions", 2), ("convolutions", 3)])
 @pytest.mark.parametrize("target", [0.9, 0.98, 0.995])
 def test_it_lands_within_a_fifth_of_a_point(kind, depth, target, digits):

@@ -16,6 +16,7 @@ def train(split, **options):
     return point
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hidden", [[], [8, 8]])
 def test_compaction_changes_nothing_but_the_cost(hidden, monkeypatch):
     split = planted(n=45, d=150, shift=3.0)

@@ -39,6 +39,7 @@ def select(name: str, split: Split, n_classes: int = 3):
     return chosen.select(split, n_classes, 0, "cpu")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SELECTORS)
 def test_selections_say_what_they_claim(name):
     split = planted()
@@ -56,6 +57,7 @@ def test_selections_say_what_they_claim(name):
     assert best.dev_loss < np.log(3) + 0.1, "no better than to know nothing"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SELECTORS)
 def test_predictions_depend_on_the_selected_features_alone(name):
     split = planted()
@@ -66,6 +68,7 @@ def test_predictions_depend_on_the_selected_features_alone(name):
         np.testing.assert_array_equal(point.predict(changed), point.predict(split.X_dev))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SELECTORS)
 def test_selections_are_reproducible(name):
     first, second = (select(name, planted()) for _ in range(2))
@@ -75,6 +78,7 @@ def test_selections_are_reproducible(name):
         assert one.dev_accuracy == other.dev_accuracy
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SELECTORS)
 def test_the_tuning_budget_is_the_same_for_all(name):
     if name == "majority":

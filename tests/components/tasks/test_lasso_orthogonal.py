@@ -76,6 +76,7 @@ def test_another_design_is_refused_before_anything_runs():
         make_task(data={"gaussian": Gaussian(n_samples=20, n_features=8)}).cells()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_stacked_training_is_separate_training(method):
     redundant, optimizer = METHODS[method]
@@ -119,6 +120,7 @@ def test_a_diverging_rate_leaves_the_others_as_they_are():
     assert np.array_equal(with_wild.weights[1], without.weights[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["spred_gd", "spred_adam"])
 def test_spred_reaches_the_closed_form_at_every_strength(rows, method):
     assert (values(rows, "support_agreement", method)["value"] == 1).all()
@@ -127,6 +129,7 @@ def test_spred_reaches_the_closed_form_at_every_strength(rows, method):
     assert error.between(-1e-12, 1e-6).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["l1_gd", "l1_adam"])
 def test_plain_l1_finds_no_zero(rows, method):
     tight = values(rows, "sparse_ratio", method).query("threshold == 1e-6")
@@ -202,6 +205,7 @@ def test_summary_has_a_line_for_the_closed_form_and_each_method(task, rows):
     assert (table.set_index("method").loc[["spred_gd", "spred_adam"], "worst support @ 1e-06"] == 1).all()
 
 
+@pytest.mark.slow
 def test_figures_are_drawn_from_the_file_alone(rows, tmp_path):
     rows.to_csv(tmp_path / "records.csv", index=False)
     written = plots.draw_file(tmp_path)

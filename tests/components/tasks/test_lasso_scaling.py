@@ -12,6 +12,7 @@ from spred_bench.running.runner import run_cell
 COLUMNS = [*FIRST_COLUMNS, *Task.key_columns, *LAST_COLUMNS]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("settings", "column", "value"),
     [({"kappa": 0.05}, "kappa", 0.05), ({"lambda_ratios": [0.07]}, "lambda_ratio", 0.07)],

@@ -204,6 +204,7 @@ def test_cells_name_what_trains_together():
     assert make_task(kappa=0.5).cells()[0].keys["kappas"] == "0.5"
 
 
+@pytest.mark.slow
 def test_mistakes_end_in_one_line(cli):
     code, _, err = cli("task=node_sparsity", "scale=smoke", "model.mlp.activation=cubic")
     assert code == 2 and "model.mlp.activation" in err and "'gelu'" in err and err.count("\n") == 1

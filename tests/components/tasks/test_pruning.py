@@ -43,6 +43,7 @@ class Killed(BaseException):
     pass
 
 
+@pytest.mark.slow
 def test_killed_at_any_stage_the_rows_are_the_same(tmp_path, monkeypatch):
     save, made, deadly = checkpoint.Checkpoints.save, [], set()
 
@@ -171,6 +172,7 @@ def test_pruned_at_initialisation_it_stays_pruned():
     assert all(torch.equal(kept[name], weight != 0) for name, weight in weights.items())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", [weight_decay.Method(), soft_threshold.Method(initial=-4), spred.Method(depth=3)])
 def test_rewinding_gives_back_the_effective_weights_of_that_step(method):
     how = setting()
@@ -198,6 +200,7 @@ def test_standardised_by_the_training_rows_alone():
     assert data.test.images.mean().abs() > 1e-5
 
 
+@pytest.mark.slow
 def test_mistakes_end_in_one_line(cli, tmp_path):
     own = {"x_train": np.zeros((20, 8, 8), np.uint8), "y_train": np.arange(20) % 4}
     np.savez(tmp_path / "own.npz", **own, x_test=own["x_train"], y_test=own["y_train"] + 6)

@@ -74,6 +74,7 @@ def rows(folder) -> pd.DataFrame:
     return table[~table["metric"].str.endswith("_s")].reset_index(drop=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", COMMANDS)
 def test_killed_three_times_in_the_middle_of_a_cell(name, tmp_path):
     words, n_trainings, n_steps = COMMANDS[name]
@@ -97,6 +98,7 @@ def test_killed_three_times_in_the_middle_of_a_cell(name, tmp_path):
     assert (table.loc[table["metric"] == "train_s", "value"] >= n_steps * slow_training.STEP_S).all()
 
 
+@pytest.mark.slow
 def test_pruning_killed_at_each_stage_continues(tmp_path):
     calm, rough = ({**composition.resolved(PRUNING), "results_dir": str(tmp_path / kind)} for kind in ("calm", "rough"))
     seen = set()

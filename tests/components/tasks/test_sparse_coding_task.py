@@ -49,6 +49,7 @@ def value(rows: pd.DataFrame, metric: str, **where) -> float:
     return found
 
 
+@pytest.mark.slow
 def test_rows_say_what_the_kept_dictionary_is(run):
     rows, folder = run
     patches = Source(side=6, n_patches=1500, n_held_out=100).load(0)
@@ -93,6 +94,7 @@ def test_a_learner_may_have_a_time_limit_of_its_own():
         make_task(time_limits_s={"cd": 1.0})
 
 
+@pytest.mark.slow
 def test_figures_come_from_the_rows_and_the_files_beside_them(run, tmp_path):
     rows, folder = run
     rows.to_csv(folder / "records.csv", index=False)
@@ -174,6 +176,7 @@ def test_a_median_time_counts_the_seeds_that_did_not_get_there():
     assert np.isnan(median_time(pd.Series([1.0, np.nan])))
 
 
+@pytest.mark.slow
 def test_mistakes_end_in_one_line(cli, tmp_path):
     code, _, err = cli("task=sparse_coding", "scale=smoke", "task.n_atoms=[4000]")
     assert code == 2 and "task.n_atoms=4000" in err and "2000" in err and err.count("\n") == 1

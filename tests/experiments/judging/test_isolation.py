@@ -80,6 +80,7 @@ def test_warm_up_is_repeated_for_another_choice_only(problem, monkeypatch):
     assert [len(solver.compiled) for solver in solvers] == [1, 0, 1]
 
 
+@pytest.mark.slow
 def test_a_black_box_that_never_answers_is_stopped(solve, monkeypatch, tmp_path):
     # A celer that hangs on any problem larger than the warm-up's.
     monkeypatch.setattr("spred_bench.experiments.judging.isolation._GRACE_S", 0.0)
@@ -159,6 +160,7 @@ def wait_until(condition) -> None:
         time.sleep(0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads the states of processes (Linux)")
 @pytest.mark.parametrize("how", ["asleep", "with the interpreter's lock", "stopped"])
 def test_no_child_outlives_its_parent(how, tmp_path):

@@ -87,6 +87,7 @@ def test_one_refused_task_does_not_keep_the_others(tmp_path, two):
     assert (tmp_path / "counting" / "records.csv").exists()
 
 
+@pytest.mark.slow
 def test_collecting_beside_writers_never_fails(tmp_path):
     seeds = [(str(tmp_path), seed) for seed in range(12)]
     worker = threading.Thread(target=pool.run_all, args=(counting.run_slowly, seeds, 3))

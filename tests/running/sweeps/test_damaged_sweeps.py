@@ -14,6 +14,7 @@ from spred_bench.running.sweeps.collecting import collect
 SWEEP = ("-m", "task=landscape", "scale=smoke", "device=cpu", "kappa=0.1,0.2,0.3,0.4")
 
 
+@pytest.mark.slow
 def test_a_sweep_runs_again_what_its_journals_have_lost(cli, tmp_path):
     assert cli(*SWEEP)[0] == 0 and cli("collect")[0] == 0
     whole = (tmp_path / "results/landscape/records.csv").read_bytes()

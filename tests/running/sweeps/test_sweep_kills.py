@@ -46,6 +46,7 @@ class Killer:
                         signal.pidfd_send_signal(self.random.choice(list(self._live.values())), signal.SIGKILL)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="needs descriptors of processes (Linux)")
 def test_runs_killed_at_random_equal_an_undisturbed_sweep(tmp_path):
     for seed in range(RUNS):

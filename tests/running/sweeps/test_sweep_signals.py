@@ -67,6 +67,7 @@ def wait_for(path):
         time.sleep(0.001)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_to_the_group_while_the_server_loads(start, tmp_path, signum):
     wait_for(tmp_path / "loading")
@@ -76,6 +77,7 @@ def test_a_signal_to_the_group_while_the_server_loads(start, tmp_path, signum):
     assert not (tmp_path / "launched").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", [os.kill, os.killpg])
 @pytest.mark.parametrize("delay_s", [0.0, 0.005, 0.05])
 def test_a_signal_just_after_a_child_has_started(start, tmp_path, target, delay_s):

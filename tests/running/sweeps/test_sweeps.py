@@ -67,6 +67,7 @@ def manifests(folder):
     return {path.parent: json.loads(path.read_text()) for path in folder.glob("results/*/*/run.json")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LAUNCHERS)
 def test_a_hard_crash_ends_one_run_and_the_sweep_continues(name, start, tmp_path):
     code, out, err = finish(start(*LAUNCHERS[name], *SWEEP))
@@ -83,6 +84,7 @@ def test_a_hard_crash_ends_one_run_and_the_sweep_continues(name, start, tmp_path
     assert not list((tmp_path / "results" / ".sweep").glob("*.jsonl"))
 
 
+@pytest.mark.slow
 def test_sigterm_to_the_sweep_reaches_its_runs(start, tmp_path):
     sweep = ["launcher=local_pool", "hydra.launcher.n_jobs=2", *SWEEP[:-1], "kappa=0.1,0.2,0.3"]
     process = start(*sweep, slowly=0.3)
@@ -97,6 +99,7 @@ def test_sigterm_to_the_sweep_reaches_its_runs(start, tmp_path):
     assert all(path.read_bytes().startswith(content) for path, content in kept.items())
 
 
+@pytest.mark.slow
 def test_runs_of_a_killed_sweep_stop_at_a_safe_point(start, tmp_path):
     process = start("-m", *SWEEP[:-1], "kappa=0.1,0.2", slowly=0.3)
     (journal,) = wait_for(lambda: list(tmp_path.glob("results/*/*/cells.jsonl")), process)
@@ -106,6 +109,7 @@ def test_runs_of_a_killed_sweep_stop_at_a_safe_point(start, tmp_path):
     assert journal.read_bytes().endswith(b"\n")
 
 
+@pytest.mark.slow
 def test_sigusr2_under_submitit_saves_requeues_and_continues(start, tmp_path):
     process = start("launcher=submitit_local", *SWEEP[:-1], slowly=0.3)
     (journal,) = wait_for(lambda: list(tmp_path.glob("results/*/*/cells.jsonl")), process)
@@ -119,6 +123,7 @@ def test_sigusr2_under_submitit_saves_requeues_and_continues(start, tmp_path):
     assert "SIGUSR2: stopping at the next safe point" in logs and "Requeued job" in logs
 
 
+@pytest.mark.slow
 def test_of_two_identical_commands_one_works(start, tmp_path):
     words = [*SWEEP[:-1], "kappa=0.1"]
     both = [start(*words, slowly=1.0) for _ in range(2)]
@@ -130,6 +135,7 @@ def test_of_two_identical_commands_one_works(start, tmp_path):
     assert not pd.read_csv(table).duplicated().any()
 
 
+@pytest.mark.slow
 def test_two_identical_sweeps_share_the_work(start, tmp_path):
     words = ["-m", *SWEEP[:-1], "kappa=0.1,0.2,0.3"]
     both = [start(*words, slowly=0.1) for _ in range(2)]
@@ -139,6 +145,7 @@ def test_two_identical_sweeps_share_the_work(start, tmp_path):
     assert all(len((path / "cells.jsonl").read_text().splitlines()) == 4 for path in manifests(tmp_path))
 
 
+@pytest.mark.slow
 def test_force_repeats_the_sweep(start, tmp_path):
     words = ["-m", *SWEEP[:-1], "kappa=0.1,0.2"]
     assert finish(start(*words))[0] == 0
