@@ -237,8 +237,7 @@ def test_other_kinds_of_data_are_refused(cli):
 
 @pytest.mark.slow
 def test_own_table_runs_and_writes_its_tables(cli, tmp_path):
-    rng = np.random.default_rng(0)
-    lines = ["Y,g1,g2,g3,empty,constant"]
+    rng, lines = np.random.default_rng(0), ["Y,g1,g2,g3,empty,constant"]
     lines += [f"{'ab'[i % 2]},{i % 2 + 0.1 * rng.normal():.3f},{rng.normal():.3f},,,1" for i in range(30)]
     (tmp_path / "own.csv").write_text("\n".join(lines) + "\n")
     code, out, _ = cli(*WORDS, "selector=[univariate,majority]", "task.n_samplings=3", "protocol=[clean,paper]")
