@@ -17,7 +17,7 @@ from spred_bench.system import machine
 
 ROOT = Path(__file__).parent.parent
 # Networks and images of fig5_small.
-SMALL = ("data=[cifar10_subset]", "data.cifar10_subset.n_train=6000", "model=[resnet9]")
+SMALL = ("data=[cifar10]", "data.cifar10.n_train=6000", "model=[resnet9]")
 # name: words of the command; the task is the first word's, or the experiment's. "+" begins a second command.
 REFERENCES = {
     "theorems": ["task=theorems"],

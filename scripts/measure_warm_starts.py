@@ -17,7 +17,7 @@ import torch
 from reference_rows import Measurement
 from torch import Tensor, nn
 
-from spred_bench.components.data.image_file import Source
+from spred_bench.components.data.cifar import Source
 from spred_bench.components.methods.spred import Method as Spred
 from spred_bench.components.methods.weight_decay import Method as WeightDecay
 from spred_bench.components.models.resnet9 import Model
@@ -92,14 +92,14 @@ class Given:
 def main() -> None:
     torch.set_num_threads(1)
     folder = Path(os.environ.get("SPRED_DATA_DIR", "data"))
-    source = Source(path="cifar10_subset.npz", n_train=N_TRAIN, data_dir=folder)
+    source = Source(n_classes=10, n_train=N_TRAIN, data_dir=folder)
     data = to_device(source.load(0), 0.2, "cpu", standardise=True)
     how = {"autocast": "bfloat16", "channels_last": True}
     recipe, tuning = Recipe(EPOCHS, 64, 0.1, "sgd", "one_cycle", **how), Recipe(0.5, 64, 2e-3, "adam", "linear", **how)
     setting = stages.Setting(data, Model(width=8), recipe, tuning, crop_padding=4, flip=True)
     keys = ["model", "width", "n_train", "epochs", "init", "kappa", "l1_strength", "compression"]
     measurement = Measurement("warm_starts", *sys.argv[1:2] or [None], keys)
-    common = {"dataset": "cifar10_subset", "model": "resnet9", "width": 8, "n_train": len(data.train.labels)}
+    common = {"dataset": "cifar10", "model": "resnet9", "width": 8, "n_train": len(data.train.labels)}
     common |= {"epochs": EPOCHS, "split": "dev"}
     for seed in range(SEEDS):
         dense = stages.train(setting, WeightDecay(), 2.5e-4, seed).network

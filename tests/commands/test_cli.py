@@ -40,7 +40,7 @@ def run_directories(folder):
         (["+solver.cd.tol=1"], "unknown key solver.cd.tol; known: max_iter"),
         (["task.lambda_ratios=[2]"], "task.lambda_ratios"),
         (["data=file"], "data.file.path is not set"),
-        (["data=file", "data.file.path=nowhere.npz"], "data.file.path=nowhere.npz: no such file"),
+        (["data=file", "data.file.path=nowhere.npz"], "path=nowhere.npz: no such file"),
         (["results_dir=/proc/results"], "results_dir=/proc/results: cannot write"),
         (["-m", "kappa=0.1,-2"], "kappa=-2"),
         (["kappa=[1"], "a list is written [a,b] without spaces"),

@@ -40,3 +40,18 @@ def check(sources: Iterable[BaseSource]) -> None:
 def provenance(sources: Mapping[str, BaseSource]) -> dict[str, dict]:
     """{name: what the manifest keeps of the files} of the sources that read any."""
     return {name: facts for name, source in sources.items() if (facts := source.provenance())}
+
+
+def names(sources: Mapping[str, BaseSource]) -> dict[str, str]:
+    """{label: what rows and tables call the data set}: a source's own name where it stands under its general one.
+
+    data=file is called by its file; a file with a yaml of its own (allaml, imdb) as that yaml. Two sources whose own
+    names are equal keep their labels.
+    """
+    own = {
+        label: source.name
+        for label, source in sources.items()
+        if source.name and label.partition("[")[0] == type(source).__module__.rpartition(".")[2]
+    }
+    taken = [*own.values(), *(label for label in sources if label not in own)]
+    return {label: own[label] if taken.count(own.get(label)) == 1 else label for label in sources}

@@ -1,4 +1,7 @@
-"""CIFAR-10 and CIFAR-100 (Krizhevsky 2009): 50,000 + 10,000 colour images of 32 x 32, as torchvision lays them out."""
+"""CIFAR-10 and CIFAR-100 (Krizhevsky 2009): 50,000 + 10,000 colour images of 32 x 32.
+
+They are read as torchvision lays them out, or else from data_dir/cifar10.npz (cifar100.npz) with Keras' keys.
+"""
 
 import hashlib
 from functools import cached_property
@@ -10,6 +13,7 @@ from pydantic import PositiveInt
 
 from spred_bench.components.contract import component
 from spred_bench.components.data import BaseSource
+from spred_bench.components.data.image_file import Source as ImageFile
 from spred_bench.components.data.images import Images, checked
 from spred_bench.errors import UserError
 
@@ -25,17 +29,22 @@ class Source(BaseSource):
 
     def check(self) -> None:
         """Find and check the files now (or fetch them, if asked), so that a run does not begin without them."""
-        _ = self._digests
+        if self._archive is None:
+            _ = self._digests
+        else:
+            self._keras().check()
 
     def prepare(self) -> str:
         """Fetch what is missing and check everything; where it lies."""
-        if not self._folder.is_dir():
+        if self._archive is None and not self._folder.is_dir():
             self._fetch()
         self.check()
-        return str(self._folder)
+        return str(self._folder if self._archive is None else self._archive)
 
     def load(self, seed: int) -> Images:
         """The whole set, whatever the seed."""
+        if self._archive is not None:
+            return self._keras().load(seed)
         self.check()  # torchvision unpickles: only the files of the original are let near it
         train, test = (self._dataset(self.data_dir, train=train) for train in (True, False))
         arrays = (train.data, np.asarray(train.targets), test.data, np.asarray(test.targets))
@@ -43,7 +52,16 @@ class Source(BaseSource):
 
     def provenance(self) -> dict:
         """What the manifest keeps of the files: their SHA-256."""
-        return dict(self._digests)
+        return dict(self._digests) if self._archive is None else self._keras().provenance()
+
+    @property
+    def _archive(self) -> Path | None:
+        """The file with Keras' keys, where torchvision's folder is not there."""
+        path = self.data_dir / f"{self._name}.npz"
+        return path if path.is_file() and not self._folder.is_dir() else None
+
+    def _keras(self) -> ImageFile:
+        return ImageFile(path=self._archive, n_train=self.n_train, data_dir=self.data_dir)
 
     @property
     def _name(self) -> str:

@@ -1,28 +1,30 @@
-"""Regression data from a file of the user's: .npz, .mat, or svmlight text (.svm, .svmlight, .libsvm; also .gz)."""
+"""Regression data from a file, in any format of the folder `readers`: tables, .npz, .mat, svmlight."""
 
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from spred_bench.components.contract import component
-from spred_bench.components.data.local_file import LocalFile
+from spred_bench.components.data.local_file import ReadFile
+from spred_bench.components.data.readers import Table, read
 from spred_bench.components.data.regression import Regression, checked
 from spred_bench.errors import UserError
 
-_SVMLIGHT = (".svm", ".svmlight", ".libsvm", ".txt")
-
 
 @component
-class Source(LocalFile):
+class Source(ReadFile):
     """path: absolute, or relative to the working directory or to data_dir.
 
+    target: the column or columns of a table (.csv, .tsv, .parquet) to be predicted; all others are features.
     x_key, y_key: names of the arrays in .npz and .mat files.  standardise: centre columns and y, and scale columns to
-    variance one; sparse X (svmlight) is only scaled, so that it stays sparse.  required: false skips the cells of a
-    missing file instead of refusing to start.
+    variance one; sparse X (svmlight, SciPy's .npz) is only scaled, so that it stays sparse.  required: false skips the
+    cells of a missing file instead of refusing to start.
     """
 
     path: Path
+    target: str | list[str] | None = None
     x_key: str = "X"
     y_key: str = "y"
     standardise: bool = True
@@ -33,46 +35,39 @@ class Source(LocalFile):
         """The whole file, whatever the seed. Skip where it is missing and not required."""
         return super().load(seed)
 
-    def _missing(self) -> str:
-        return f"data.file.path={self.path}: no such file here nor in data_dir={self.data_dir}"
+    @cached_property
+    def _table(self) -> Table:
+        wanted = self.y_key if self.target is None else self.target
+        wanted = [wanted] if isinstance(wanted, str) else wanted
+        if not wanted:
+            raise UserError(f"data.file.target=[]: {self.path}: expected the name of a column, or several")
+        try:
+            return read(self._existing(), self.x_key, wanted)
+        except UserError as error:
+            hint = "; data.file.target=... names the column of y" if ": no column" in str(error) else ""
+            raise UserError(f"{error}{hint}") from None
 
     @cached_property
     def _data(self) -> Regression:
-        path = self._found
-        if path is None:
-            raise UserError(self._missing())
-        try:
-            X, Y = self._read(path)
-        except UserError:
-            raise
-        except Exception as error:  # every reader has its own ways to fail on a foreign or cut file
-            raise UserError(f"data.file.path={path}: cannot be read ({type(error).__name__}: {error})") from None
-        data = checked(str(path), X, Y)
+        path, table = self._existing(), self._table
+        Y = [_numbers(str(path), name, values) for name, values in table.columns.items()]
+        data = checked(str(path), table.X, Y[0] if len(Y) == 1 else np.column_stack(Y))
         return _standardised(data) if self.standardise else data
 
-    def _read(self, path: Path):
-        suffixes = [suffix for suffix in path.suffixes if suffix not in (".gz", ".bz2")]
-        kind = suffixes[-1] if suffixes else ""
-        if kind == ".npz":
-            with np.load(path, allow_pickle=False) as arrays:
-                return self._pick(path, dict(arrays))
-        if kind == ".mat":
-            from scipy.io import loadmat
+    def _facts(self) -> Mapping[str, str]:
+        X, names = self._data.X, self._table.features
+        shown = "" if names is None else f" ({', '.join(map(str, names[:4]))}{', ...' if len(names) > 4 else ''})"
+        return {"rows": str(X.shape[0]), "features": f"{X.shape[1]}{shown}", "target": ", ".join(self._table.columns)}
 
-            X, Y = self._pick(path, loadmat(path))
-            return X, np.squeeze(Y)
-        if kind in _SVMLIGHT:
-            from sklearn.datasets import load_svmlight_file
 
-            return load_svmlight_file(str(path))
-        raise UserError(f"data.file.path={path}: unknown kind '{kind}'; expected .npz, .mat, or {', '.join(_SVMLIGHT)}")
-
-    def _pick(self, path: Path, arrays: dict):
-        for parameter, key in (("x_key", self.x_key), ("y_key", self.y_key)):
-            if key not in arrays:
-                names = ", ".join(name for name in arrays if not name.startswith("__"))
-                raise UserError(f"data.file.{parameter}={key}: {path} holds {names}")
-        return arrays[self.x_key], arrays[self.y_key]
+def _numbers(path: str, name: str, values):
+    """A column of a table as numbers: text is what the file holds, and no number is guessed from a word."""
+    if isinstance(values, list):
+        try:
+            return np.array([float(value) if value else np.nan for value in values])
+        except ValueError as error:
+            raise UserError(f"{path}: y is not numeric: column '{name}', {error}") from None
+    return values
 
 
 def _standardised(data: Regression) -> Regression:

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from spred_bench.components.contract import component
-from spred_bench.components.data.genes import Expression
+from spred_bench.components.data.genes import Expression, of_table
 from spred_bench.components.data.local_file import LocalFile
 from spred_bench.errors import UserError
 from spred_bench.system.download import checksum, fetch, recorded_checksum
@@ -65,7 +65,7 @@ class Source(LocalFile):
 
     @cached_property
     def _data(self) -> Expression:
-        from spred_bench.components.data.soft import read_gds
+        from spred_bench.components.data.readers.soft import read_gds
 
         if self._found is None:
             raise UserError(self._missing())
@@ -74,4 +74,4 @@ class Source(LocalFile):
             raise UserError(
                 f"{self._found}: not the file that was fetched (SHA-256 differs); remove it, fetch it again"
             )
-        return read_gds(self._found, self.accession)
+        return of_table(str(self._found), read_gds(self._found, self.accession))

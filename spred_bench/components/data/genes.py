@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from spred_bench.components.data.readers import Table, real
 from spred_bench.errors import UserError
 from spred_bench.reporting.rows import LIST_END
 
@@ -33,12 +34,13 @@ def checked(name: str, X, samples: Sequence, factors: Mapping, features=None, sy
     """An Expression without its constant and its empty features, or UserError naming what is wrong with the arrays.
 
     name: of the file or data set, for the messages.  features: x1, x2, ... where there are no names.
-    symbols: the features' names where there are none.
+    symbols: the features' names where there are none.  A ";" in a name of either becomes ",": it separates names in the
+    records. Labels are kept as they are.
     """
     X = _numeric(name, X)
     n, d = X.shape
-    features = _names([f"x{j}" for j in range(1, d + 1)] if features is None else features)
-    symbols = features if symbols is None else _names(symbols)
+    features = _listed([f"x{j}" for j in range(1, d + 1)] if features is None else features)
+    symbols = features if symbols is None else _listed(symbols)
     samples = _names(samples)
     factors = {str(factor): _names(labels) for factor, labels in factors.items()}
     for label, names, size in (("feature names", features, d), ("gene symbols", symbols, d), ("samples", samples, n)):
@@ -55,23 +57,47 @@ def checked(name: str, X, samples: Sequence, factors: Mapping, features=None, sy
     return _without_useless(name, Expression(X, features, symbols, samples, factors, planted))
 
 
+def of_table(name: str, table: Table, sample: str | None = None) -> Expression:
+    """The Expression in a table that was read; `sample` is the column of sample names, if there is one."""
+    import scipy.sparse
+
+    if scipy.sparse.issparse(table.X):
+        raise UserError(f"{name}: X is sparse; expression values are dense, save X.toarray()")
+    columns = {key: _labels(values) for key, values in table.columns.items()}
+    samples = columns.pop(sample) if sample in columns else table.samples
+    n = len(table.X) if np.ndim(table.X) else 0
+    samples = range(1, n + 1) if samples is None else samples
+    return checked(name, table.X, samples, columns, table.features, table.symbols)
+
+
+def _labels(values) -> list[str]:
+    """Labels as text; whole numbers without their '.0'; missing ones empty."""
+    values = np.ravel(values)
+    if values.dtype.kind == "f":
+        return ["" if np.isnan(value) else f"{value:g}" for value in values]
+    return [str(value) for value in values]
+
+
 def _numeric(name: str, X) -> np.ndarray:
-    try:
-        X = np.asarray(X, dtype=np.float32)
-    except (TypeError, ValueError) as error:
-        raise UserError(f"{name}: the expression values are not numeric ({error})") from None
+    X = np.asarray(X)
     if X.ndim != 2 or 0 in X.shape:
         raise UserError(f"{name}: X has shape {X.shape}; expected (samples, features)")
-    n_infinite = int(np.isinf(X).sum())
+    n_infinite = int(np.isinf(X).sum()) if X.dtype.kind == "f" else 0
     if n_infinite:
         raise UserError(f"{name}: {n_infinite} expression values are infinite; leave missing values empty (NaN)")
-    return X
+    X = real(name, "X", X)
+    if X.dtype != np.float32 and np.abs(X).max(initial=0, where=~np.isnan(X)) > np.finfo(np.float32).max:
+        raise UserError(f"{name}: X holds values beyond float32; take logarithms, or rescale it")
+    return X.astype(np.float32, copy=False)
 
 
 def _names(values) -> np.ndarray:
-    """Strings, without what separates names in the records."""
-    names = np.asarray(["" if value is None else str(value).strip() for value in values], dtype=np.str_)
-    return np.char.replace(names, LIST_END, ",")
+    return np.asarray(["" if value is None else str(value).strip() for value in values], dtype=np.str_)
+
+
+def _listed(values) -> np.ndarray:
+    """Names that the records list in one field: without what separates them there."""
+    return np.char.replace(_names(values), LIST_END, ",")
 
 
 def _without_useless(name: str, data: Expression) -> Expression:

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from spred_bench.components.data.pictures import opened
+
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 
 
@@ -22,11 +24,8 @@ def to_grey(pixels: np.ndarray) -> np.ndarray:
 
 
 def read_grey(path) -> np.ndarray:
-    """An image file as (h, w) float32. Raises what PIL raises, and ValueError, where it cannot be read."""
-    from PIL import Image
-
-    with Image.open(path) as image:
+    """An image file as (h, w) float32, upright. Raises ValueError, with the reason, where it cannot be read."""
+    with opened(path) as image:
         if image.mode in ("P", "CMYK", "YCbCr", "LAB", "HSV", "PA"):
             image = image.convert("RGB")
-        pixels = np.asarray(image)
-    return to_grey(pixels.astype(np.uint16) if image.mode == "I" else pixels)  # 16 bits come as 32
+        return to_grey(np.asarray(image))

@@ -8,6 +8,7 @@ from pydantic import PositiveInt
 from spred_bench.components.contract import component
 from spred_bench.components.data import BaseSource
 from spred_bench.components.data.images import Images, checked
+from spred_bench.components.data.pictures import opened
 from spred_bench.errors import UserError
 
 _KINDS = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
@@ -60,7 +61,7 @@ class Source(BaseSource):
                 (file, label)
                 for label, name in enumerate(names)
                 for file in sorted((folder / split / name).iterdir())
-                if file.suffix.lower() in _KINDS
+                if file.suffix.lower() in _KINDS and file.is_file()
             ]
             if not found[split]:
                 raise UserError(f"{folder / split}: no images ({', '.join(_KINDS)})")
@@ -71,12 +72,14 @@ class Source(BaseSource):
         from PIL import Image
 
         try:
-            with Image.open(file) as image:
+            with opened(file) as image:
+                if image.mode == "F":
+                    raise ValueError("floating point; expected 8 or 16 bits")
                 if image.mode.startswith("I"):  # 16 bits, which PIL would cut off at 255
-                    image = Image.fromarray((np.asarray(image).astype(np.uint16) >> 8).astype(np.uint8))
+                    image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
                 image = image.convert("RGB")
                 return np.asarray(image.resize((self.size, self.size)) if self.size else image)
-        except OSError as error:
+        except (OSError, ValueError) as error:
             raise UserError(f"{file}: is not a readable image ({error})") from None
 
     def _same_size(self, arrays: list[np.ndarray], files: list) -> list[np.ndarray]:

@@ -25,6 +25,8 @@ class Source(PatchSource):
         for path in self._files():
             try:
                 images[path.name] = read_grey(path)
+            except ValueError as error:
+                skipped[path.name] = str(error)
             except Exception as error:  # PIL's readers fail in their own ways on a cut or foreign file
                 skipped[path.name] = f"cannot be read, {type(error).__name__}"
         return Found(images, skipped)
@@ -44,7 +46,7 @@ class Source(PatchSource):
                 break
         else:
             raise UserError(f"data.path={self.path}: no such folder here nor in data_dir={self.data_dir}")
-        files = sorted(path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES)
+        files = sorted(path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES and path.is_file())
         if not files:
             raise UserError(f"data.path={folder}: no image there; known suffixes: {', '.join(_SUFFIXES)}")
         return files

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from spred_bench.components.data.readers import real
 from spred_bench.errors import UserError
 
 
@@ -26,11 +27,12 @@ def checked(name: str, X, Y) -> Regression:
     import scipy.sparse
 
     if scipy.sparse.issparse(X):
-        X = scipy.sparse.csc_matrix(X, dtype=np.float64)
-        values = X.data
+        X = scipy.sparse.csc_matrix(X)
+        values = real(name, "X", X.data)
+        X = X.astype(np.float64)
     else:
-        X = values = _numeric(name, "X", X)
-    Y = _numeric(name, "y", Y)
+        X = values = real(name, "X", X)
+    Y = real(name, "y", Y)
     if X.ndim != 2 or Y.ndim not in (1, 2) or len(Y) != X.shape[0] or 0 in X.shape:
         raise UserError(f"{name}: X has shape {X.shape}, y {Y.shape}; expected (n, p) and (n,) or (n, m)")
     for label, array in (("X", values), ("y", Y)):
@@ -38,11 +40,3 @@ def checked(name: str, X, Y) -> Regression:
         if bad:
             raise UserError(f"{name}: {label} has {bad} entries that are NaN or infinite; impute or remove them first")
     return Regression(X, Y[:, 0] if Y.ndim == 2 and Y.shape[1] == 1 else Y)
-
-
-def _numeric(name: str, label: str, array) -> np.ndarray:
-    try:
-        array = np.asarray(array)
-        return array if array.dtype in (np.float32, np.float64) else array.astype(np.float64)
-    except (TypeError, ValueError) as error:
-        raise UserError(f"{name}: {label} is not numeric ({error})") from None

@@ -14,7 +14,7 @@ import pandas as pd
 from pydantic import NonNegativeInt, PositiveInt
 
 from spred_bench.components.contract import component, require_data
-from spred_bench.components.data import check, provenance
+from spred_bench.components.data import check, names, provenance
 from spred_bench.components.data.genes import Expression
 from spred_bench.components.tasks import DataTask
 from spred_bench.errors import Skip, UserError
@@ -50,7 +50,7 @@ class Task(DataTask):
 
     def __post_init__(self):
         require_data(self.data, Expression)
-        self._sources = {source.name or label: source for label, source in self.data.items()}
+        self._sources = {names(self.data)[label]: source for label, source in self.data.items()}
         if len(self._sources) < len(self.data):
             raise ValueError("the same data set is asked for twice")
         self._read, self._labelled = {}, {}

@@ -7,7 +7,7 @@ from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
 from spred_bench import lasso
 from spred_bench.components.contract import component, require_data
-from spred_bench.components.data import check
+from spred_bench.components.data import check, names
 from spred_bench.components.data.regression import Regression
 from spred_bench.components.tasks import DataTask
 from spred_bench.experiments.judging.isolation import ProblemFiles, Worker, solve_here
@@ -57,7 +57,7 @@ class Task(DataTask):
         check(self.data.values())
         ratios = [None] if self.kappa is not None else self.lambda_ratios
         return [
-            Cell(data.partition("[")[0], solver, seed, {"data": data, "lambda_ratio": ratio})
+            Cell(names(self.data)[data].partition("[")[0], solver, seed, {"data": data, "lambda_ratio": ratio})
             for data in self.data
             for seed in range(self.seed, self.seed + self.n_seeds)
             for ratio in ratios

@@ -10,8 +10,8 @@ import pytest
 from spred_bench.components.data.expression import Source as Planted
 from spred_bench.components.data.expression_file import Source as File
 from spred_bench.components.data.gds import Source as Gds
-from spred_bench.components.data.genes import checked
-from spred_bench.components.data.soft import read_gds
+from spred_bench.components.data.genes import checked, of_table
+from spred_bench.components.data.readers import soft
 from spred_bench.errors import UserError
 
 SAMPLES = ("GSM1", "GSM2", "GSM3", "GSM4")
@@ -30,6 +30,10 @@ def soft_text(rows=ROWS, columns=SAMPLES, subsets=SUBSETS, features=3, samples=4
     lines += [f"#{name} = Value for {name}" for name in columns]
     lines += ["!dataset_table_begin", "\t".join(["ID_REF", "IDENTIFIER", *columns]), *rows]
     return "\n".join(lines) + "\n" + end
+
+
+def read_gds(path: Path, accession=None):
+    return of_table(str(path), soft.read_gds(path, accession))
 
 
 @pytest.fixture

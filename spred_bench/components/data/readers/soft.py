@@ -5,22 +5,28 @@ cell that may swallow rows, and accepts a table that ends early.
 """
 
 import csv
-import gzip
 import io
 import tempfile
-import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from spred_bench.components.data.genes import Expression, checked
+from spred_bench.components.data.readers import Table, text
 from spred_bench.errors import UserError
+
+SUFFIXES = (".soft",)
 
 _BEGIN, _END = "\n!dataset_table_begin", "\n!dataset_table_end"
 
 
-def read_gds(path: Path, accession: str | None = None) -> Expression:
-    """The data set in `path`; factors are the types of its subsets (disease state, ...).
+def read(path: Path, x_key: str, columns: Sequence[str]) -> Table:
+    """The data set in `path`, with all its factors, whatever was asked for."""
+    return read_gds(path)
+
+
+def read_gds(path: Path, accession: str | None = None) -> Table:
+    """The data set in `path`; its columns are the types of its subsets (disease state, ...).
 
     Raises UserError where the file is cut, no GDS file, another accession, or contradicts the counts in its header.
     """
@@ -38,34 +44,24 @@ def read_gds(path: Path, accession: str | None = None) -> Expression:
         expected = gds.metadata.get(key, ["missing"])[0]
         if str(found) != expected:
             raise UserError(f"{path}: the table has {found} {what}, but dataset_{key} is {expected}; damaged file?")
-    return checked(str(path), X, samples, _factors(path, gds, samples), probes, symbols)
+    return Table(X, _factors(path, gds, samples), probes, symbols, samples)
 
 
 def _parts(path: Path) -> tuple[str, str]:
     """Header and table of a whole GDS file."""
-    text = _unpacked(path).decode("utf-8", errors="replace").replace("\r\n", "\n")
-    if text[:1000].lstrip().startswith("<"):
+    whole = text(path, errors="replace")
+    if whole[:1000].lstrip().startswith("<"):
         raise UserError(f"{path}: an HTML or XML page, not a SOFT file; remove it and fetch it again")
-    entries = {line[1:].partition("=")[0].strip() for line in text[:100_000].split("\n") if line.startswith("^")}
+    entries = {line[1:].partition("=")[0].strip() for line in whole[:100_000].split("\n") if line.startswith("^")}
     if "DATASET" not in entries:
         held = f"it holds {', '.join(sorted(entries))}" if entries else "it has no ^DATASET line"
         raise UserError(f"{path}: not a GEO DataSet (GDS...soft); {held}")
-    header, begin, rest = text.partition(_BEGIN)
+    header, begin, rest = whole.partition(_BEGIN)
     table, end, _ = rest.partition(_END)
     if not begin or not end:
         missing = _END if begin else _BEGIN
         raise UserError(f"{path}: cut: there is no {missing.strip()}")
     return header, table.lstrip("\n")
-
-
-def _unpacked(path: Path) -> bytes:
-    data = path.read_bytes()
-    if not data.startswith(b"\x1f\x8b"):
-        return data
-    try:
-        return gzip.decompress(data)
-    except (EOFError, OSError, zlib.error) as error:
-        raise UserError(f"{path}: cut or damaged gzip file ({error}); remove it and fetch it again") from None
 
 
 def _header(path: Path, header: str):
@@ -74,10 +70,10 @@ def _header(path: Path, header: str):
 
     # GEOparse wants the columns that the header describes; full files may have others.
     described = [line[1:].partition("=")[0].strip() for line in header.split("\n") if line.startswith("#")]
-    text = f"{header}{_BEGIN}\n" + "\t".join(described) + "\n"
+    rows = f"{header}{_BEGIN}\n" + "\t".join(described) + "\n"
     with tempfile.TemporaryDirectory() as folder:
         rowless = Path(folder) / "GDS.soft"
-        rowless.write_text(text, encoding="utf-8")
+        rowless.write_text(rows, encoding="utf-8")
         try:
             return GEOparse.get_GEO(
                 filepath=str(rowless), geotype="GDS", silent=True, open_kwargs={"encoding": "utf-8"}
@@ -92,6 +88,11 @@ def _values(path: Path, table: str, samples: list[str]):
     import pandas as pd
 
     wanted = {"ID_REF", "IDENTIFIER", *samples}
+    lines = table.rstrip("\n").split("\n")
+    wrong = next((line for line in lines if line.count("\t") != lines[0].count("\t")), None)
+    if wrong is not None:  # pandas would fill a short row and cut a long one
+        probe, fields, expected = wrong.split("\t")[0], wrong.count("\t") + 1, lines[0].count("\t") + 1
+        raise UserError(f"{path}: the table cannot be read: the row of {probe} has {fields} fields, not {expected}")
     try:
         frame = pd.read_csv(
             io.StringIO(table),
@@ -100,14 +101,15 @@ def _values(path: Path, table: str, samples: list[str]):
             usecols=lambda name: name in wanted,
             index_col=False,
             dtype={"ID_REF": str, "IDENTIFIER": str, **dict.fromkeys(samples, np.float32)},
-            na_values=["null"],
+            keep_default_na=False,  # a gene may be called NAN
+            na_values={name: ["null", ""] for name in samples},
         )
     except ValueError as error:  # pandas' ParserError is one
         raise UserError(f"{path}: the table cannot be read ({str(error).splitlines()[0]})") from None
     if "ID_REF" not in frame or not samples:
         raise UserError(f"{path}: the table has no column {'GSM...' if 'ID_REF' in frame else 'ID_REF'}")
-    probes = frame["ID_REF"].fillna("").to_numpy()
-    symbols = frame["IDENTIFIER"].fillna("").to_numpy() if "IDENTIFIER" in frame else probes
+    probes = frame["ID_REF"].to_numpy()
+    symbols = frame["IDENTIFIER"].to_numpy() if "IDENTIFIER" in frame else probes
     return probes, symbols, frame[samples].to_numpy().T
 
 
