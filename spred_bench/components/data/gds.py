@@ -34,7 +34,7 @@ class Source(LocalFile):
 
     def prepare(self) -> None:
         """Fetch the file if it is missing, keep its checksum beside it, and check it."""
-        from spred_bench.components.data.soft import read_gds
+        from spred_bench.components.data.readers.soft import read_gds
 
         if self._found is None:
             folder = re.sub(r"\d{1,3}$", "nnn", self.accession)

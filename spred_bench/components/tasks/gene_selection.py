@@ -5,6 +5,7 @@ The point of a selector's grid or path is chosen by the dev part: accuracy, then
 The test part is read once, by the chosen point.
 """
 
+import itertools
 import json
 from contextlib import suppress
 from typing import Any, ClassVar
@@ -51,7 +52,7 @@ class Task(DataTask):
     def __post_init__(self):
         require_data(self.data, Expression)
         self._sources = {names(self.data)[label]: source for label, source in self.data.items()}
-        if len(self._sources) < len(self.data):
+        if any(one == other for one, other in itertools.combinations(self.data.values(), 2)):
             raise ValueError("the same data set is asked for twice")
         self._read, self._labelled = {}, {}
         self._samplings, self._selected = ((), {}), ((), {})

@@ -91,7 +91,7 @@ def test_foreign_files_are_rejected_by_name(write, tmp_path):
     cut = tmp_path / "cut.soft.gz"
     cut.write_bytes(gzip.compress(soft_text().encode())[:-40])
     cases = [
-        (cut, "cut or damaged gzip"),
+        (cut, "cut or damaged packed file"),
         (write("<!DOCTYPE html><html></html>", "page.soft"), "HTML"),
         (write("^DATABASE = Geo\n^SERIES = GSE1\n", "series.soft"), "it holds DATABASE, SERIES"),
         (write("", "empty.soft"), "no \\^DATASET line"),

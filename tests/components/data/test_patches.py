@@ -139,7 +139,7 @@ def test_images_that_cannot_be_used_are_named_and_the_others_are(tmp_path, capsy
     assert source.provenance()["files"] == 4 and set(source.provenance()["skipped"]) == {"broken.jpg", "small.png"}
     for i in range(2):
         (tmp_path / f"good{i}.png").unlink()
-    with pytest.raises(UserError, match=r"none of 2 images is of use; broken\.jpg: cannot be read"):
+    with pytest.raises(UserError, match=r"none of 2 images is of use; broken\.jpg: no image that PIL knows"):
         patch_folder.Source(path=tmp_path).check()
 
 
