@@ -39,6 +39,11 @@ def _code_of(argv: list[str]) -> int | str | None:
 
 
 def _dispatch(argv: list[str]) -> int:
+    if "--wide" in argv:
+        from spred_bench.reporting.tables import terminal
+
+        terminal.show_all_columns()
+        argv = [word for word in argv if word != "--wide"]
     if argv[:1] in (["--version"], ["--help"], ["-h"]):
         argv = [{"-h": "help"}.get(argv[0], argv[0].lstrip("-")), *argv[1:]]
     if argv and re.fullmatch(r"[a-z]+", argv[0]):

@@ -1,6 +1,9 @@
 """What there is to choose from, read off the yaml tree: `spred-bench list` and `spred-bench info`."""
 
 import ast
+import shutil
+import sys
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -68,8 +71,18 @@ def show_list(wanted: str | None = None) -> str:
     lines = []
     for group, names in found.items():
         if wanted in (None, group):
-            lines += [f"{group}:", *(f"  {name:<{width}}  {title(group, name)}" for name in names)]
+            lines.append(f"{group}:")
+            for name in names:
+                lines += _wrapped(f"  {name:<{width}}  ", title(group, name))
     return "\n".join(lines)
+
+
+def _wrapped(head: str, text: str) -> list[str]:
+    """The text behind its head, broken to the window where the output is a terminal's."""
+    if not sys.stdout.isatty():
+        return [head + text]
+    columns = max(shutil.get_terminal_size().columns, len(head) + 30)
+    return textwrap.wrap(text, columns, initial_indent=head, subsequent_indent=" " * len(head)) or [head]
 
 
 def show_info(name: str) -> str:
@@ -99,14 +112,16 @@ def _module_docstring(module: str) -> str:
 
 def show_help() -> str:
     """What `--help` prints. Ours, because hydra takes a second to load its plugins before it answers."""
-    choices = "\n".join(f"  {group:<11}{', '.join(names)}" for group, names in groups().items())
+    choices = "\n".join(
+        line for group, names in groups().items() for line in _wrapped(f"  {group:<11}", ", ".join(names))
+    )
     return f"""\
 spred-bench: experiments with spred, the L1 penalty solved by any gradient method
 
   spred-bench                                          run the default task
   spred-bench task=lasso_scaling scale=smoke solver=[cd,lars]
-  spred-bench -m task=lasso_orthogonal kappa=0.05,0.1,0.2     a sweep: one run per value
-  spred-bench launcher=local_pool task=... seed=0,1,2,3       several runs at a time; slurm: on a cluster
+  spred-bench -m task=lasso_orthogonal kappa=0.1,0.2   a sweep: one run per value
+  spred-bench launcher=local_pool task=... seed=0,1,2  several runs at a time; slurm: on a cluster
   spred-bench experiment=fig2_left                     a figure of the paper; some are sweeps
   spred-bench task=lasso_scaling --cfg job             show the configuration, run nothing
 
@@ -117,7 +132,8 @@ Keys of every task
   scale      smoke (seconds), cpu (minutes on two cores, the default), paper (the paper's sizes)
   kappa      strength of Eq. (3): the penalty is 2 kappa |w|_1
   device     auto, cpu, cuda, cuda:1         seed      first seed
-  results_dir, data_dir                      force     true: run again what is in the results
+  threads    of torch, BLAS and numba        force     true: run again what is done
+  results_dir, data_dir                      --wide    tables with all columns
   A list where one value is expected makes a grid: data.gaussian.n_features=[100,1000]
   The same command again runs what is missing, failed or was interrupted, and nothing else.
 

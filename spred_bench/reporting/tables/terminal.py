@@ -3,17 +3,26 @@
 import math
 import shutil
 import sys
+import textwrap
 from collections.abc import Sequence
 
 import pandas as pd
 
 _GAP = "  "
 _MARK = "*"
+WIDE_FLAG = "--wide"
+_wide = False
+
+
+def show_all_columns() -> None:
+    """What `--wide` asks for: tables as wide as they are, on a terminal too."""
+    global _wide
+    _wide = True
 
 
 def window_width() -> int | None:
-    """Columns of the terminal; None where the output goes to a file or a pipe, which takes lines of any length."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    """Columns of the terminal; None with `--wide`, and where the output goes to a file or a pipe."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() and not _wide else None
 
 
 def number(value) -> str:
@@ -64,12 +73,16 @@ def show(table: pd.DataFrame, width: int | None = None) -> str:
         del cells[dropped]
     lines = _lines(cells, numeric)
     if above:
-        lines = [f"in all rows: {', '.join(above)}", "", *lines]
+        lines = [*_wrapped(f"in all rows: {', '.join(above)}", width), "", *lines]
     if marked and any(text.endswith(_MARK) for name in marked for text in cells.get(name, ())):
         lines.append(f"{_MARK} the best of its problem")
     if below:
-        lines.append(f"not shown: {', '.join(below)}; --wide shows all columns")
+        lines += _wrapped(f"not shown: {', '.join(below)}; {WIDE_FLAG} shows all columns", width)
     return "\n".join(lines)
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    return textwrap.wrap(text, max(width, 30), subsequent_indent="  ")
 
 
 def _mark(table: pd.DataFrame, cells: dict[str, list[str]]) -> set[str]:

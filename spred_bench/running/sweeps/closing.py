@@ -64,6 +64,32 @@ def show(runs: Sequence[RunResult]) -> None:
         print("the same command runs what is missing")
 
 
+def show_numbers(runs: Sequence[RunResult]) -> None:
+    """Print the tables of the runs as one, each row with its values on the swept axes; nothing where a run has none."""
+    import pandas as pd
+
+    from spred_bench.reporting import labels
+    from spred_bench.reporting.tables import terminal
+    from spred_bench.running import plan
+
+    tables: dict[str, list] = {}
+    try:
+        for run in runs:
+            if run.path is None or not (run.path / "records.csv").exists():
+                continue
+            config = records.read_manifest(run.path)["config"]
+            labels.learn(config)
+            rows = pd.read_csv(run.path / "records.csv", low_memory=False)
+            found = {} if rows["metric"].isna().all() else plan.assemble(config, here=False).task.summary(rows)
+            for name, table in (found if isinstance(found, dict) else {"": found}).items():
+                if table is not None and len(table):
+                    tables.setdefault(name, []).append(table.assign(run=run.words)[["run", *table.columns]])
+        for parts in tables.values():
+            print(f"\n{terminal.show(pd.concat(parts), terminal.window_width())}")
+    except Exception as error:  # the runs are done and kept, whatever their tables make of them
+        print(f"no table of the runs: {type(error).__name__}: {error}")
+
+
 def gather(experiment: str, runs: Sequence[Path]) -> None:
     """Merge the runs of an experiment into <results>/<experiment> and draw their figures there."""
     from spred_bench.reporting import plots

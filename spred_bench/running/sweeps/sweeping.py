@@ -27,6 +27,9 @@ def register() -> None:
         Plugins.instance().class_name_to_class[f"hydra_plugins.spred_bench.{plugin.__name__}"] = plugin
 
 
+_TOLD = 12  # runs whose numbers a sweep ends with; the tables of more are for `collect`
+
+
 class Command:
     """What hydra calls for each run, here or in another process. `plans`: those that checking the command has built."""
 
@@ -48,6 +51,8 @@ class Command:
         runs = self.results if self.runs is None else self.runs
         if self.runs is not None:
             closing.show(self.runs)
+            if 0 < len(self.runs) <= _TOLD:
+                closing.show_numbers(self.runs)
         paths = [run.path for run in runs if run.path and (run.path / "run.json").exists()]
         if self.experiment and paths:
             closing.gather(self.experiment, paths)
