@@ -112,9 +112,8 @@ def _module_docstring(module: str) -> str:
 
 def show_help() -> str:
     """What `--help` prints. Ours, because hydra takes a second to load its plugins before it answers."""
-    choices = "\n".join(
-        line for group, names in groups().items() for line in _wrapped(f"  {group:<11}", ", ".join(names))
-    )
+    lines = [_wrapped(f"  {group:<11}", ", ".join(names)) for group, names in groups().items()]
+    choices = "\n".join(line for wrapped in lines for line in wrapped)
     return f"""\
 spred-bench: experiments with spred, the L1 penalty solved by any gradient method
 

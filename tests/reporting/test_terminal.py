@@ -52,9 +52,9 @@ def test_no_line_is_wider_than_the_window(width):
 
 
 def test_what_is_left_out_is_said():
-    text = terminal.show(WIDE, 45)
+    text = terminal.show(WIDE, 45).replace("\n  ", " ")
     assert "in all rows: n_features = 40,000" in text
-    hidden = text.partition("not shown: ")[2].partition(";")[0].split(", ")
+    hidden = " ".join(text.split()).partition("not shown: ")[2].partition(";")[0].split(", ")
     assert hidden and all(name in WIDE.columns for name in hidden)
     assert "diabetes" in text and "--wide" in text
 
@@ -81,3 +81,11 @@ def test_a_missing_column_or_value_is_no_winner():
     table = pd.DataFrame({"method": ["a", "b", "c"], "s": [float("nan"), 2.0, 3.0]})
     text = terminal.show(terminal.mark_best(terminal.mark_best(table, "s", []), "nothing", []))
     assert text.count("*") == 2 and "2*" in text
+
+
+def test_wide_means_any_width(monkeypatch):
+    monkeypatch.setattr(terminal.sys.stdout, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(terminal, "_wide", False)
+    assert terminal.window_width() > 0
+    terminal.show_all_columns()
+    assert terminal.window_width() is None
