@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 VENV ?= .venv
+RESULTS ?= results/reference
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 

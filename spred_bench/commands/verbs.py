@@ -9,7 +9,7 @@ from spred_bench.errors import UserError
 from spred_bench.running import listing
 from spred_bench.system.files import write_atomic
 
-_RESULTS_HELP = "folder of results (default: those of the reference)"
+_RESULTS_HELP = "folder of results (default: results where it has runs, else results/reference)"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -133,7 +133,7 @@ def _claims(parser, words) -> int:
     if options.paper:
         print(printing.show_paper_runs(experiments))
         return 0
-    folders = evidence.read(options.results_dir or evidence.REFERENCE)
+    folders = evidence.read(options.results_dir or evidence.default_folder())
     table = verdicts.judge(experiments, folders)
     print(printing.show(table))
     if smoke := sum(int((folder.records["scale"] == "smoke").sum()) for folder in folders):
@@ -150,7 +150,7 @@ def _report(parser, words) -> int:
     parser.add_argument("results_dir", metavar="results", nargs="?", type=Path, help=_RESULTS_HELP)
     parser.add_argument("--output", type=Path, default=Path("report.html"), help="default: report.html")
     options = parser.parse_args(words)
-    _write_text(options.output, report.page(options.results_dir or evidence.REFERENCE))
+    _write_text(options.output, report.page(options.results_dir or evidence.default_folder()))
     return 0
 
 

@@ -202,3 +202,12 @@ def test_rules_speak_of_tasks_and_metrics_that_exist(claim):
     for command in filter(lambda words: words.startswith("spred-bench"), claim.command.split("; ")):
         group, _, name = command.removeprefix("spred-bench ").split()[0].partition("=") if command else ("", "", "")
         assert not group or name in listing.groups()[group]
+
+
+def test_without_an_argument_a_user_s_runs_are_judged(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert evidence.default_folder() == evidence.REFERENCE
+    run = tmp_path / "results" / "landscape" / "abc"
+    run.mkdir(parents=True)
+    (run / "run.json").write_text("{}")
+    assert str(evidence.default_folder()) == "results"
