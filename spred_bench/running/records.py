@@ -43,7 +43,7 @@ _MANIFEST_KEYS = ("schema_version", "task", "run_id", "status", "command", "conf
 def identity(config: Mapping) -> dict:
     """The part of a resolved configuration that says what is computed, as JSON would give it back."""
     computing = {key: _without_declarations(value) for key, value in config.items() if key not in NOT_IDENTITY}
-    return json.loads(json.dumps(computing))
+    return _with_first_names(json.loads(json.dumps(computing)))
 
 
 def _without_declarations(value):
@@ -55,8 +55,7 @@ def _without_declarations(value):
 
 def run_id(config: Mapping) -> str:
     """Ten hexadecimal digits of the identity of a configuration: equal ones share a directory."""
-    named = _with_first_names(identity(config))
-    return hashlib.sha256(json.dumps(named, sort_keys=True).encode()).hexdigest()[:10]
+    return hashlib.sha256(json.dumps(identity(config), sort_keys=True).encode()).hexdigest()[:10]
 
 
 def _with_first_names(value):

@@ -37,3 +37,16 @@ def test_true_is_no_number_and_other_numbers_are_other_runs():
 def test_reference_manifests_have_their_ids():
     manifests = [json.loads(path.read_text()) for path in REFERENCE.glob("*/manifests/*.json")]
     assert manifests and all(records.run_id(one["config"]) == one["run_id"] for one in manifests)
+
+
+def test_a_run_of_an_earlier_version_is_continued(cli, tmp_path):
+    """Version 0.1.0 named components without `components`: the same id, and the same run."""
+    words = ("task=landscape", "scale=smoke")
+    assert cli(*words)[0] == 0
+    (run,) = (tmp_path / "results" / "landscape").iterdir()
+    for name in ("run.json", "config.yaml"):
+        text = (run / name).read_text()
+        assert "spred_bench.components.tasks" in text
+        (run / name).write_text(text.replace("spred_bench.components.", "spred_bench."))
+    code, out, err = cli(*words)
+    assert (code, err) == (0, "") and "4 done (4 from an earlier run)" in out
