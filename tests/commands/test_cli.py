@@ -81,7 +81,7 @@ def test_a_mistake_is_one_line_and_writes_nothing(cli, tmp_path, words, message)
         ({"X": np.eye(3), "y": np.ones(2)}, "X has shape (3, 3), y (2,)"),
         ({"X": np.eye(3), "target": np.ones(3)}, "holds X, target"),
         ({"X": np.array([["a"]]), "y": np.ones(1)}, "not numeric"),
-        (b"<html>", "cannot be read"),
+        (b"<html>", "not a .npz file, or a damaged one"),
     ],
 )
 def test_bad_data_files_are_named_before_anything_is_written(cli, tmp_path, content, message):
