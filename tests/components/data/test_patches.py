@@ -102,8 +102,9 @@ def test_the_same_seed_gives_the_same_patches():
 @pytest.mark.parametrize("whitening", ["zca", "one_over_f"])
 def test_more_patches_begin_with_the_fewer(whitening):
     few, many = (cut(found(6), 8, n, 50, whitening, 0.1, 0) for n in (100, 300))
-    np.testing.assert_array_equal(many.train[:100], few.train)
-    np.testing.assert_array_equal(many.held_out, few.held_out)
+    # Some BLAS sum in another order where there are more rows.
+    np.testing.assert_allclose(many.train[:100], few.train, atol=1e-5)
+    np.testing.assert_allclose(many.held_out, few.held_out, atol=1e-5)
 
 
 def test_colour_alpha_palette_and_16_bits_give_the_same_grey(tmp_path):
