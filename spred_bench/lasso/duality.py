@@ -1,4 +1,4 @@
-"""The relative duality gap of the lasso and the group lasso: one formula for every solver.
+"""The relative duality gap of the lasso and the group lasso: one formula for all solvers of this package.
 
 With r = y - X w, q = X'r / n and the dual point c r, c = min(1, alpha / max|q|), the gap is
 

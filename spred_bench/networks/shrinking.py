@@ -1,11 +1,11 @@
-"""A physically smaller network with the same outputs: filters that say nothing are cut out.
+"""A physically smaller network with the same outputs: filters that cannot affect the output are cut out.
 
 A filter goes if all its weights are zero, or if nothing after it has a weight on its channel, and if its channel runs
 through normalisation, activation and pooling into a single next layer. Channels that meet others in a sum (the
 output of a residual block) stay: both sides of the sum need them.
 
-A filter without weights is not silent: normalisation makes its channel a constant c_j, which the next layer, with its
-zero padding, sees as an image with a border. One such channel therefore stays, with value c_0, and carries the others:
+A filter without weights still has an output: normalisation makes its channel a constant c_j, which the next layer, with
+its zero padding, sees as an image with a border. One such channel therefore stays, with value c_0, and stands for all:
 its weights in the next layer become sum_j (c_j / c_0) W_j. This is exact, padding included.
 """
 

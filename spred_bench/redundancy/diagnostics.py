@@ -1,4 +1,4 @@
-"""What the factors tell during training: how far from balance they are, and which signs are locked."""
+"""Diagnostics of the factors during training: their distance from balance, and the weights whose sign is locked."""
 
 import torch
 from torch import Tensor, nn

@@ -1,10 +1,10 @@
 """Starting values of the factors: how a given weight is split, and why the split decides the training.
 
-Under gradient flow `u^2 - v^2` of every weight only fades with the decay, and `w = u v` moves at the speed
-`u^2 + v^2 = sqrt(4 w^2 + (u^2 - v^2)^2)`. An exactly balanced split therefore stops at `w = 0` and never
-changes its sign. Far off balance the speed and the penalty forget w: `kappa (u^2 + v^2)` is `kappa sqrt(4
-w^2 + gamma^2)`, plain weight decay as long as `gamma = u^2 - v^2` exceeds |w|. In between lies the useful
-range; docs/method.md has the measurements.
+Let `gamma = u^2 - v^2`. Under gradient flow only weight decay changes gamma, and makes it fade. The weight `w = u v`
+moves at the speed `u^2 + v^2 = sqrt(4 w^2 + gamma^2)`. An exactly balanced split (gamma = 0) therefore stops at `w = 0`
+and never changes its sign. Far off balance neither the speed nor the penalty depends on w: `kappa (u^2 + v^2)` is
+`kappa sqrt(4 w^2 + gamma^2)`, which acts as plain weight decay as long as gamma exceeds |w|. A useful start is between
+the two; docs/method.md has the measurements.
 
 All functions take the weight and `dims`, the dimensions that one scalar is shared along (`()` for one
 scalar per element), and return `depth` factors: `depth - 1` gates, of size 1 along `dims`, and last a

@@ -37,7 +37,7 @@ class Minibatches:
     tensors: all of length n along dimension 0, on one device.
     transform: `transform(batch, generator) -> batch`, for augmentation on the device. `generator` lives on that device,
         is seeded by `seed` and is part of the saved position: draw every random number from it.
-    drop_last: leave out the last batch of an epoch if it is short (batch normalisation dislikes it).
+    drop_last: leave out the last batch of an epoch if it is short (batch normalisation needs more than a few samples).
     """
 
     def __init__(

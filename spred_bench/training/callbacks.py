@@ -1,9 +1,9 @@
 """What a task hands to the trainer: `callback(trainer) -> None | bool`, called before a step.
 
-It runs off the clock and under `torch.no_grad` (use `torch.enable_grad` where a certificate needs gradients).
+A callback runs off the clock and under `torch.no_grad` (use `torch.enable_grad` where a certificate needs gradients).
 
-True stops the run. How often a callback runs is a wrapper around it; without one it runs at every step and at
-the end, never twice at one step. If it has `state_dict` and `load_state_dict`, checkpoints carry its state.
+A callback that returns True stops the run. A wrapper says how often a callback runs; without one it runs at every step
+and at the end, never twice at one step. If it has `state_dict` and `load_state_dict`, checkpoints carry its state.
 """
 
 import sys
@@ -21,7 +21,7 @@ Callback = Callable[..., bool | None]
 
 
 class When:
-    """A callback with the question `due(trainer)`, asked while the clock runs, so it must be cheap."""
+    """A callback that runs where `due(trainer)` is true. The clock runs while `due` is asked: keep it cheap."""
 
     def __init__(self, callback: Callback, due: Callable[..., bool]):
         self.callback, self.due = callback, due

@@ -3,7 +3,7 @@
 A file is a line with the SHA-256 of the rest, then what `torch.save` writes. It may hold tensors and plain
 Python data only (no numpy arrays, no paths), because it is read with `weights_only=True`.
 
-A task takes them from its runner, under a name for each training of the cell:
+A task asks for the checkpoints of its cell, with a name for each training of the cell:
 
     train(model, optimizer, loss, batches, epochs=50, checkpoints=of_cell(self, cell, "dense"))
 """

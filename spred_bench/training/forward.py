@@ -11,7 +11,7 @@ class Forward:
     """`forward(model, batch)` is `loss(model, batch)` under these settings; it may be called again and again.
 
     autocast: "bfloat16" (or the torch dtype) or None. float16 is refused: it would need loss scaling.
-    channels_last: for 4-dimensional tensors of the batch; the model is to be in that layout already.
+    channels_last: for 4-dimensional tensors of the batch; the caller has brought the model into that layout.
     compile: torch.compile of loss and model together; a string names the backend.
     """
 

@@ -1,7 +1,7 @@
-"""kappa over the training: raised at first, constant, off before the end.
+"""A schedule of kappa: it rises at first, stays constant, and is zero at the end.
 
-Raised at first, because a strong penalty from the first step can extinguish a deep network; off before the end, because
-a penalty also shrinks what is worth keeping. The schedule acts on the weight decay of the factors.
+kappa rises at first because a strong penalty from the first step on can extinguish a deep network. It is zero at the
+end because a penalty also shrinks the weights that are worth keeping. The schedule acts on the weight decay of the factors.
 """
 
 from collections.abc import Iterable

@@ -1,13 +1,13 @@
-"""A sparsity instead of a strength: kappa is steered during the training until the share of zeros asked for is there.
+"""Train to a target sparsity: kappa is steered during the training until the wanted share of the weights is zero.
 
     steering = TargetSparsity(0.99)
     train(..., callbacks=[steering])
     steering.report()
 
 Three phases. *Steering*: a controller compares the measured share of negligible weights with an aim that approaches the
-target, and raises or lowers kappa. *Landing*, at one step: of the weights, ranked by magnitude over the whole network,
-exactly the share asked for is set to zero, by setting all factors of each to zero, where their gradients vanish and
-they stay. *Recovery*: what is left trains on without penalty, so that nothing more becomes zero.
+target, and raises or lowers kappa. *Landing*, at one step: exactly the wanted share of the weights, the smallest of the
+whole network, is set to zero. All factors of such a weight become zero; their gradients vanish there, so they stay.
+*Recovery*: the kept weights train on without penalty, so that no further weight becomes zero.
 """
 
 import math

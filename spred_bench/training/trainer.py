@@ -42,11 +42,11 @@ class Trainer:
     - done: the fixed number of steps is complete, or `until` or another callback returned True;
     - max_steps: there is a criterion `until`, and the steps ran out before it was met;
     - diverged: the loss or a parameter became inf or NaN. Checked at the end and each `check_every` steps,
-      the only wait for the device. The model goes back to the last checked parameters with a finite loss,
-      `step` to theirs, and rows from there on are dropped. Networks trained as a sum diverge together;
+      the only wait for the device. Model and `step` go back to the last checked parameters with a finite
+      loss, and rows from there on are dropped. Networks trained as a sum diverge together;
     - timeout: the stopwatch has passed `time_limit_s`.
 
-    Inside `signals.interruptible()` a signal ends it with signals.Interrupted, after a last checkpoint.
+    Inside `signals.interruptible()` a signal ends the training with signals.Interrupted, after a last checkpoint.
     """
 
     model: Any  # module, tensor, or dict or sequence of tensors: what is checkpointed and passed to the loss
