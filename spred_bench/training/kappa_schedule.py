@@ -1,7 +1,8 @@
 """A schedule of kappa: it rises at first, stays constant, and is zero at the end.
 
 kappa rises at first because a strong penalty from the first step on can extinguish a deep network. It is zero at the
-end because a penalty also shrinks the weights that are worth keeping. The schedule acts on the weight decay of the factors.
+end because a penalty also shrinks the weights that are worth keeping. The schedule acts on the weight decay of the
+factors.
 """
 
 from collections.abc import Iterable
