@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from fake_cuda import needs_fake_cuda
 from spred_bench.components import contract
 from spred_bench.components.methods import group_lasso, spred, weight_decay
 from spred_bench.components.models.mlp import Mlp, Model
@@ -113,6 +114,7 @@ def test_methods_know_their_starts():
         contract.build("method.spred", spec)
 
 
+@needs_fake_cuda
 def test_stacked_forward_has_no_cpu_tensor_on_cuda():
     from torch._subclasses.fake_tensor import FakeTensorMode
 

@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
+from fake_cuda import needs_fake_cuda
 from spred_bench.lasso.second_order import newton
 from spred_bench.lasso.second_order.active_set import descend
 from spred_bench.lasso.second_order.compact import is_small, solve_compact
@@ -98,6 +99,7 @@ def test_only_a_small_dense_float64_matrix_counts_as_small(make):
     assert not is_small(wrap_design(torch.zeros(1, dtype=make).expand(4000, 4000)))
 
 
+@needs_fake_cuda
 def test_passes_over_x_stay_on_its_device():
     """A tensor of the CPU that slipped in between fake CUDA tensors would raise."""
     with FakeTensorMode(), torch.device("cuda"):

@@ -4,6 +4,7 @@ import torch
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
+from fake_cuda import needs_fake_cuda
 from spred_bench.training.batches import Minibatches
 from spred_bench.training.trainer import Trainer, train
 
@@ -57,6 +58,7 @@ def test_compilation_is_off_the_clock_and_changes_nothing():
     assert all(torch.equal(results[0][name], results[1][name]) for name in results[0])
 
 
+@needs_fake_cuda
 def test_batch_and_loss_stay_on_one_device():
     """Without a GPU: fake tensors on `cuda` fail if a tensor of the CPU slips in."""
     with FakeTensorMode():

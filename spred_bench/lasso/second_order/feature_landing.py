@@ -81,6 +81,8 @@ def land(problem: Smooth, V, b, alive, tol: float):
 
 def solve_semidefinite(H: np.ndarray, right: np.ndarray) -> np.ndarray:
     """H^-1 right; of smallest size where columns depend on each other, so that H has no inverse."""
+    if not len(right):
+        return right
     scale = np.sqrt(np.maximum(H.diagonal(), np.finfo(float).tiny))
     H, right = H / np.outer(scale, scale), right / scale
     try:

@@ -5,6 +5,7 @@ import torch
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
+from fake_cuda import needs_fake_cuda
 from spred_bench.components.methods import l1, random, snip, spred, spred_filters, synflow, weight_decay
 from spred_bench.components.methods import str as soft_threshold
 from spred_bench.components.models import resnet9, vgg16_bn
@@ -135,6 +136,7 @@ def test_factors_have_their_own_rate():
     assert {p.ndim for p in decayed["params"]} == {2, 4} and {p.ndim for p in free["params"]} == {1}
 
 
+@needs_fake_cuda
 @pytest.mark.parametrize("method", [soft_threshold.Method(), weight_decay.Method()])
 def test_nothing_of_the_cpu_slips_in_on_another_device(method):
     """Without a GPU: fake tensors on `cuda` fail if a tensor of the CPU meets them."""
