@@ -1,4 +1,4 @@
-"""Which weights stay: masks {name: bool tensor}, ranked over the whole network at once, and held during training."""
+"""Masks {name: bool tensor} of the weights that stay: ranked over the whole network, and held during training."""
 
 from collections.abc import Mapping
 

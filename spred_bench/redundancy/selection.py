@@ -1,4 +1,4 @@
-"""Which parameters become redundant: found by name or module type, and refused before anything is changed."""
+"""The choice of parameters to make redundant, by name or module type; a wrong choice is refused before any change."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

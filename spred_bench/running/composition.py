@@ -51,8 +51,7 @@ def register_resolvers() -> None:
 def plain(cfg) -> dict:
     """A composed configuration as plain containers, interpolations resolved.
 
-    Without what an experiment sets for a component that the command has replaced: `data=[gds]` leaves its words on
-    the others without a subject.
+    Drops what an experiment sets for components that the command replaced, for example by `data=[gds]`.
     """
     config = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
     for group in set(plan.GROUPS) & set(config):

@@ -14,7 +14,7 @@ from spred_bench.lasso.second_order.product_newton import minimize_on
 from spred_bench.lasso.second_order.subproblem import Counts, Iterate, WorkingSet, gap_of
 
 LEVEL_RATIO = 0.3  # the penalty falls by this factor per round
-CROWDING = 0.15  # and further, until this fraction of n columns would exceed it
+CROWDING = 0.15  # it falls further until this fraction of n columns exceed it
 FEW = 0.05  # with a support of at most this fraction of n, the next round is at the final penalty
 EARLY_GAP = 0.1  # a round stops at this fraction of the gap it started from
 FIRST_SIGMA = 3.0  # first proximal step, in units of 1 / (|x_j|^2 / n)

@@ -48,7 +48,7 @@ def read(results: Path) -> list[Folder]:
     # Merged tables first: their folders bear the names of experiments.
     for folder in sorted(results.iterdir(), key=lambda folder: (bool(_runs(folder)), folder.name)):
         rows = _rows_of(_runs(folder)) or _merged(folder / "records.csv", runs)
-        # Where no cell has ended there are no rows, and empty columns would make text of the numbers of others.
+        # A run without a finished cell has no rows; its empty columns would turn the numbers of other runs into text.
         rows = [table for table in rows if len(table)]
         rows = pd.concat(rows, ignore_index=True) if rows else pd.DataFrame({"run_id": []})
         rows = rows[~rows["run_id"].isin(seen)].reset_index(drop=True)

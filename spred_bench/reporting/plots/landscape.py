@@ -12,9 +12,9 @@ _MOST_ROWS = 4
 
 
 def draw(records: pd.DataFrame):
-    """A row of panels per strength: all L1 losses, then the redundant one of each centre; None where there is no grid.
+    """Each row shows one strength: the L1 losses of all centres first, then the redundant loss of each centre.
 
-    Several runs may have computed the same panel (a sweep over seeds): one is drawn.
+    Several runs may have computed the same panel (a sweep over seeds): one is drawn. Returns None without a grid.
     """
     records = _one_run_each(records)
     grids, minima = (records[records["metric"] == metric] for metric in ("loss", "minimum"))

@@ -26,7 +26,10 @@ def zero_label(threshold: float) -> str:
 
 
 def draw(records: pd.DataFrame):
-    """Median over seeds and the band from 20 to 80 %; None where no method has a share of zeros."""
+    """Lines show the median over seeds, bands the range from 20 to 80 %.
+
+    Returns None if no method has a share of zeros.
+    """
     zeros = records[records["metric"] == "sparse_ratio"]
     closed_form, methods = zeros[zeros["method"] == "closed_form"], zeros[zeros["method"].isin(STYLES)]
     thresholds = sorted(methods["threshold"].unique(), reverse=True)

@@ -13,7 +13,10 @@ _LINES = ("-", (0, (2, 1.2)), ":")
 
 
 def draw(records: pd.DataFrame):
-    """Mean over seeds at each step; None where nothing was followed."""
+    """Lines show the mean over seeds at each step.
+
+    Returns None if no strength was followed.
+    """
     zeros = records[records["metric"] == "trajectory_sparse_ratio"]
     norms = records[records["metric"] == "trajectory_l1_norm"]
     strengths = spread(zeros["l1_strength"].unique(), _MOST_COLUMNS)

@@ -17,7 +17,10 @@ _ROUNDING = 1e-17  # a difference of zero is drawn here
 
 
 def draw(records: pd.DataFrame):
-    """Points are problems, lines medians over seeds and strengths; None where there are no minima or variations."""
+    """Each point is one problem; lines show medians over seeds and strengths.
+
+    Returns None without minima or variations.
+    """
     import matplotlib.pyplot as plt
 
     differences = records[(records["metric"] == "objective_difference") & records["dataset"].isin(_PROBLEMS)]

@@ -42,7 +42,7 @@ def cells(records: pd.DataFrame) -> pd.DataFrame:
         return pd.DataFrame(columns=[*keys, "dev", "test", "ratio"])
     wide = wide.pivot_table(index=keys, columns="split", values="value", sort=False)
     ratio = pruned[pruned["metric"] == "compression_ratio"].drop_duplicates(keys).set_index(keys)["value"]
-    # Where no weight is left there is no ratio; what was asked for is a lower bound.
+    # A network without any weight has no ratio: the compression asked for, a lower bound, stands for it.
     return wide.assign(ratio=ratio).reset_index().assign(ratio=lambda t: t["ratio"].fillna(t["compression"]))
 
 
