@@ -5,6 +5,7 @@ import pytest
 from scipy.optimize import minimize
 from sklearn.linear_model import LogisticRegression
 
+from spred_bench.components.selectors.l1_logistic import _L1
 from spred_bench.lasso.second_order.feature_path import FeaturePath
 from spred_bench.lasso.second_order.softmax import Softmax
 
@@ -78,7 +79,7 @@ def test_two_classes_are_scikit_learn_s_l1_logistic():
     for ratio in (0.5, 0.1):
         kappa = ratio * path.kappa_max
         # Logits v and -v are one logit 2 v, and 2 kappa |(v, -v)| is sqrt(2) kappa |2 v|.
-        penalty = {"C": 1 / (len(y) * np.sqrt(2) * kappa), "l1_ratio": 1.0}
+        penalty = {"C": 1 / (len(y) * np.sqrt(2) * kappa), **_L1}
         reference = LogisticRegression(solver="liblinear", fit_intercept=False, tol=1e-10, max_iter=10_000, **penalty)
         reference.fit(X, y)
         coef = full(path.at(kappa), 60)

@@ -29,7 +29,7 @@ def rows_of(task: Task) -> pd.DataFrame:
     """The records of all cells, as the runner would write and pandas read them."""
     found = [{**cell.columns(), "status": "done", **row} for cell in task.cells() for row in task.run(cell)]
     table = pd.DataFrame(found, columns=["dataset", "method", "seed", *task.key_columns, *_LAST])
-    return table.replace("", np.nan)
+    return table.mask(table == "", np.nan)
 
 
 _LAST = ("step", "time_s", "split", "metric", "value", "status", "note")
